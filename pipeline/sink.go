@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+
+	"pipeline/pipeline/value"
+)
+
+// Column is one field of the rows that a mapping makes.
+type Column struct {
+	Name        string
+	Type        value.Type // unknown where neither mapping nor schemas say
+	Nullable    bool
+	Description string
+}
+
+// Batch is rows in source order. It is borrowed: a sink copies what it keeps.
+type Batch struct {
+	Columns []Column
+	slab    []value.Value // rows one after another, len(Columns) values each
+}
+
+// Len is the number of rows.
+func (b *Batch) Len() int {
+	if len(b.Columns) == 0 {
+		return 0
+	}
+	return len(b.slab) / len(b.Columns)
+}
+
+// Row is row i, borrowed.
+func (b *Batch) Row(i int) []value.Value {
+	n := len(b.Columns)
+	return b.slab[i*n : (i+1)*n : (i+1)*n]
+}
+
+// Append adds a copy of row, which has one value per column.
+func (b *Batch) Append(row []value.Value) { b.slab = append(b.slab, row...) }
+
+// Writer sees the batches of one run one at a time, in source order, and ends
+// in Commit or Abort.
+type Writer interface {
+	// Write takes the rows of b. It copies what it keeps.
+	Write(ctx context.Context, b *Batch) error
+	// Flush makes every row so far durable, though not yet visible. The engine
+	// flushes all sinks before it commits any, so that a full disk at the
+	// second sink leaves the first one as it was.
+	Flush(ctx context.Context) error
+	// Commit makes what was flushed visible. Twice is safe.
+	Commit(ctx context.Context) error
+	// Abort leaves nothing behind. After Commit it does nothing.
+	Abort() error
+}
+
+// SinkConnector is what an entry of `sinks:` names.
+type SinkConnector struct {
+	Name    string
+	Summary string
+	Options []Option
+
+	// Check reports what is wrong with the options beyond their types, without
+	// I/O. It may be nil.
+	Check func(Options) []OptionError
+
+	// Target is where rows go, as people name it: a path, a URL. Two sinks of
+	// one run with the same target are a diagnostic.
+	Target func(Options) string
+
+	// Open makes a writer for one run.
+	Open func(context.Context, SinkConfig) (Writer, error)
+}
+
+// SinkConfig is all a sink is given for one run.
+type SinkConfig struct {
+	Mapping string
+	Options Options
+	Columns []Column
+	World   *World
+}
+
+// Registry is the connectors there are.
+type Registry struct {
+	Sources  []SourceConnector
+	Sinks    []SinkConnector
+	Declared Declared
+}
+
+// Source is the source connector of that name.
+func (r *Registry) Source(name string) (SourceConnector, bool) {
+	for _, c := range r.Sources {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return SourceConnector{}, false
+}
+
+// Sink is the sink connector of that name.
+func (r *Registry) Sink(name string) (SinkConnector, bool) {
+	for _, c := range r.Sinks {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return SinkConnector{}, false
+}

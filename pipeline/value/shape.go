@@ -1,0 +1,60 @@
+package value
+
+import "pipeline/pipeline/diag"
+
+// Shape is what is known of a value in a record before any record was read: a
+// JSON Schema as far as expressions need it. The zero Shape knows nothing.
+type Shape struct {
+	Kind     Kind     // Null: unknown; JSON: an object with Fields; List: an array of Elem; else a scalar
+	Nullable bool     // it may be null, or absent
+	Fields   []Field  // of an object, in the order of its declaration
+	Open     bool     // an object may have names that Fields does not list
+	Elem     *Shape   // of a list; nil is unknown
+	Enum     []string // the texts that a string may have, where they are listed
+	Doc      string
+	Span     diag.Span // where it is declared; zero where it is not
+}
+
+// Field is one name of an object.
+type Field struct {
+	Name  string
+	Shape *Shape
+}
+
+// Field is the shape of the member of that name.
+func (s *Shape) Field(name string) (*Shape, bool) {
+	if s == nil {
+		return nil, false
+	}
+	for _, f := range s.Fields {
+		if f.Name == name {
+			return f.Shape, true
+		}
+	}
+	return nil, false
+}
+
+// Names are the names of an object's members, in the order of declaration.
+func (s *Shape) Names() []string {
+	if s == nil {
+		return nil
+	}
+	names := make([]string, len(s.Fields))
+	for i, f := range s.Fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// Type is the column type of a value of this shape, unknown where it is.
+func (s *Shape) Type() Type {
+	if s == nil {
+		return Unknown
+	}
+	t := Type{Kind: s.Kind}
+	if s.Kind == List && s.Elem != nil {
+		elem := s.Elem.Type()
+		t.Elem = &elem
+	}
+	return t
+}

@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// World is everything outside the process that a run may touch. Tests pass
+// their own.
+type World struct {
+	HTTP   http.RoundTripper // what calls go through; nil is http.DefaultTransport
+	Log    *slog.Logger
+	Now    time.Time                              // the run's start: what now() says in expressions
+	Stdin  io.Reader                              // what `path: "-"` reads
+	Stdout io.Writer                              // what `path: "-"` writes
+	Getenv func(name string) (string, bool)       // the environment; nil is empty
+	Token  func(connection string) (Token, error) // whose credentials a source uses
+	OutDir string                                 // outputs are relative to it; empty is the working directory
+	Sample bool                                   // name published files NAME.sample.EXT
+	Calls  func(Call)                             // is told of every call; may be nil
+}
+
+// Token is an access token. It prints as ***.
+type Token struct{ Value string }
+
+// String hides the token.
+func (Token) String() string { return "***" }
+
+// GoString hides the token.
+func (Token) GoString() string { return "***" }
+
+// MarshalText hides the token.
+func (Token) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// Call is one request to a source, or a wait before it.
+type Call struct {
+	Status  int           // of the answer; 0 where there was none
+	Took    time.Duration // from sending to the last byte
+	Waited  time.Duration // for the limit, before
+	Retry   int           // 0 for the first try
+	Err     string        // why there was no usable answer, without secrets or personal data
+	Bytes   int64         // of the decoded answer
+	WaitFor time.Time     // set instead of all others: no call before this time
+}
+
+// OutPath is where an output of that path goes in this run.
+func (w *World) OutPath(path string) string {
+	if w.Sample {
+		// attendees.csv.gz is attendees.sample.csv.gz
+		dir, base := filepath.Split(path)
+		name, ext, _ := strings.Cut(base, ".")
+		if ext != "" {
+			ext = "." + ext
+		}
+		path = filepath.Join(dir, name+".sample"+ext)
+	}
+	if filepath.IsAbs(path) || w.OutDir == "" {
+		return path
+	}
+	return filepath.Join(w.OutDir, path)
+}

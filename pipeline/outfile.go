@@ -16,42 +16,109 @@ import (
 // instead of a litter of them.
 type OutFile struct {
 	*os.File
-	path      string
-	lock      *flock.Flock
-	committed bool
+
+	// Mode is the permissions of the published file. 0 is those of the file it
+	// replaces, or those that any new file gets.
+	Mode fs.FileMode
+
+	path             string
+	lock             *flock.Flock
+	committed, ended bool
 }
+
+// lockTries bounds how often CreateOutFile begins again because another run
+// published its file between two of our steps.
+const lockTries = 10
 
 // CreateOutFile begins a file that will be published as path. The folder must
 // exist: a typo in a path should not become a folder.
 func CreateOutFile(path string) (*OutFile, error) {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	switch info, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("write %s: there is no folder %s; make it first:\n  mkdir -p %s", path, filepath.Clean(dir), filepath.Clean(dir))
-	case err != nil:
-		return nil, fmt.Errorf("write %s: %w", path, cause(err))
-	case !info.IsDir():
-		return nil, fmt.Errorf("write %s: %s is a file, not a folder", path, filepath.Clean(dir))
+	if err := checkFolder(path); err != nil {
+		return nil, err
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("write %s: it is a folder; name a file in it", path)
 	}
+	dir, base := filepath.Split(path)
 	partial := filepath.Join(dir, "."+base+".partial")
+	for range lockTries {
+		switch file, lock, err := openLocked(partial); {
+		case errors.Is(err, errMoved):
+		case errors.Is(err, errLocked):
+			return nil, fmt.Errorf("write %s: another run is writing it; wait for that one, or give this one its own place with --out DIR", path)
+		case err != nil:
+			return nil, fmt.Errorf("write %s: %w", path, cause(err))
+		default:
+			return &OutFile{File: file, path: path, lock: lock}, nil
+		}
+	}
+	return nil, fmt.Errorf("write %s: other runs keep publishing it; give this one its own place with --out DIR", path)
+}
+
+// checkFolder reports that the folder of path is missing, or is none.
+func checkFolder(path string) error {
+	dir := filepath.Dir(path)
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("write %s: there is no folder %s; make it first:\n  mkdir -p %s", path, dir, dir)
+	case err != nil:
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	case !info.IsDir():
+		return fmt.Errorf("write %s: %s is a file, not a folder", path, dir)
+	}
+	return nil
+}
+
+var (
+	errLocked = errors.New("another process holds the lock")
+	errMoved  = errors.New("the file was renamed before it was locked")
+)
+
+// openLocked opens partial, empty and locked for us alone.
+func openLocked(partial string) (_ *os.File, _ *flock.Flock, err error) {
 	lock := flock.New(partial, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	switch held, err := lock.TryLock(); {
 	case err != nil:
-		return nil, fmt.Errorf("write %s: %w", path, cause(err))
+		return nil, nil, err
 	case !held:
-		return nil, fmt.Errorf("write %s: another run is writing it; wait for that one, or give this one its own place with --out DIR", path)
+		return nil, nil, errors.Join(errLocked, lock.Close())
 	}
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_TRUNC, 0o600)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	file, err := os.OpenFile(partial, os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, errMoved
+	case err != nil:
+		return nil, nil, err
+	}
+	// The name may meanwhile be another run's file, so it is emptied only once
+	// it is known to be the one we locked.
+	if same, err := sameFile(lock, file); err != nil || !same {
+		if err == nil {
+			err = errMoved
+		}
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	if err := file.Truncate(0); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, lock, nil
+}
+
+func sameFile(lock *flock.Flock, file *os.File) (bool, error) {
+	locked, err := lock.Stat()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("write %s: %w", path, cause(err)), lock.Close())
+		return false, err
 	}
-	return &OutFile{File: f, path: path, lock: lock}, nil
+	opened, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(locked, opened), nil
 }
 
 // Path is the name under which the file will be published.
@@ -65,39 +132,54 @@ func (f *OutFile) Flush() error {
 	return nil
 }
 
-// Commit publishes the file under its name and makes the name durable. The
-// file has the permissions that any new file gets, or those of the one it
-// replaces.
+// Commit publishes the file under its name and makes the name durable. Twice is
+// safe.
 func (f *OutFile) Commit() error {
-	if f.committed {
+	switch {
+	case f.committed:
 		return nil
+	case f.ended:
+		return fmt.Errorf("publish %s: it was given up before", f.path)
 	}
-	mode := fs.FileMode(0o666) &^ umask()
-	if info, err := os.Stat(f.path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if err := errors.Join(f.Chmod(mode), f.File.Close()); err != nil {
+	if err := errors.Join(f.Chmod(f.mode()), f.File.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
 	if err := os.Rename(f.lock.Path(), f.path); err != nil {
 		return fmt.Errorf("publish %s: %w", f.path, cause(err))
 	}
-	f.committed = true
+	f.committed, f.ended = true, true
 	return errors.Join(syncDir(filepath.Dir(f.path)), f.lock.Close())
 }
 
+// mode is the permissions to publish with.
+func (f *OutFile) mode() fs.FileMode {
+	if f.Mode != 0 {
+		return f.Mode
+	}
+	if info, err := os.Stat(f.path); err == nil {
+		return info.Mode().Perm()
+	}
+	return 0o666 &^ umask()
+}
+
 // Abort leaves nothing of the file behind, and what was published before it
-// untouched.
+// untouched. After Commit it does nothing.
 func (f *OutFile) Abort() error {
-	if f.committed {
+	if f.ended {
 		return nil
 	}
-	f.committed = true
-	err := errors.Join(f.File.Close(), os.Remove(f.lock.Path()), f.lock.Close())
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrClosed) {
-		return nil
+	f.ended = true
+	closed, removed := f.File.Close(), os.Remove(f.lock.Path())
+	if errors.Is(closed, fs.ErrClosed) { // Commit got that far
+		closed = nil
 	}
-	return err
+	if errors.Is(removed, fs.ErrNotExist) {
+		removed = nil
+	}
+	if err := errors.Join(closed, removed, f.lock.Close()); err != nil {
+		return fmt.Errorf("give up %s: %w", f.path, err)
+	}
+	return nil
 }
 
 // syncDir makes the names in a folder durable.

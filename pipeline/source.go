@@ -114,6 +114,7 @@ type OptionError struct {
 	Hint    string
 }
 
-// Declared reads a connector that a mapping names by its file
+// Declared reads a connector that a mapping names by its file, and with open
+// the files that it names in turn
 // (`source: {./eventbrite.yaml: {…}}`).
-type Declared func(file string, src []byte) (SourceConnector, diag.List)
+type Declared func(file string, src []byte, open func(name string) ([]byte, error)) (SourceConnector, diag.List)

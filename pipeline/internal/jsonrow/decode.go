@@ -95,26 +95,35 @@ func NewDecoder(p *Projection) *Decoder { return &Decoder{p: p} }
 // again.
 func (d *Decoder) Reset() { d.text = d.text[:0] }
 
-// Decode fills slots from the record in src. The values point into src and
-// into memory of the decoder, and hold until Reset. The error is an *Error.
+// Decode fills slots from the record in src, which is an object. The values
+// point into src and into memory of the decoder, and hold until Reset. The error
+// is an *Error.
 func (d *Decoder) Decode(src []byte, slots []value.Value) error {
+	if err := d.DecodeElement(d.p, src, slots); err != nil {
+		return err
+	}
+	d.pos = 0
+	if d.space(); d.src[d.pos] != '{' {
+		return d.fail("not-an-object", "is JSON, but not an object")
+	}
+	return nil
+}
+
+// DecodeElement is Decode for any one JSON value, such as an element of a list
+// in a record, and for a projection of its own.
+func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) error {
 	clear(slots)
 	d.src, d.pos, d.slots, d.names = src, 0, slots, d.names[:0]
 	d.space()
 	if d.pos == len(d.src) {
 		return d.fail("json-syntax", "is empty, a JSON object is wanted")
 	}
-	isObject := d.src[d.pos] == '{'
-	if err := d.value(&d.p.root, 0); err != nil {
+	if err := d.value(&p.root, 0); err != nil {
 		return err
 	}
 	d.space()
 	if d.pos < len(d.src) {
 		return d.fail("json-syntax", "goes on after the end of its JSON value")
-	}
-	if !isObject {
-		d.pos = 0
-		return d.fail("not-an-object", "is JSON, but not an object")
 	}
 	return nil
 }

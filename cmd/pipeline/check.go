@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"pipeline/pipeline/diag"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var asJSON, asSARIF bool
+	cmd := &cobra.Command{
+		Use:   "check FILE|DIR…",
+		Short: "Say everything that is wrong with mappings, without a call",
+		Long: `Say everything that is wrong with mappings, without a call: keys, options,
+names, functions and types, all mistakes of all files at once. run begins with
+the same check.`,
+		Example: `  pipeline check mappings/gevme-attendees.yaml
+  pipeline check mappings/
+  pipeline check --sarif mappings/ > check.sarif`,
+		Args: files,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if asJSON && asSARIF {
+				return usage("--json and --sarif both write to stdout; choose one")
+			}
+			return a.checkFiles(args, asJSON, asSARIF)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print diagnostics as one JSON object on stdout")
+	cmd.Flags().BoolVar(&asSARIF, "sarif", false, "print diagnostics as SARIF 2.1.0 on stdout, for code scanning")
+	return cmd
+}
+
+func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
+	names, err := expandFolders(args)
+	if err != nil {
+		return err
+	}
+	all, files := a.check(names)
+	var list diag.List
+	for _, c := range all {
+		list = append(list, c.diags...)
+	}
+	switch {
+	case asJSON:
+		err = diag.JSON(a.stdout, list)
+	case asSARIF:
+		err = diag.SARIF(a.stdout, list, version())
+	default:
+		err = diag.Text(a.stderr, list, files.Seen, a.colour())
+		a.verdicts(all)
+	}
+	if err != nil {
+		return err
+	}
+	if list.HasErrors() {
+		return exitCode(exitWrong)
+	}
+	return nil
+}
+
+// verdicts prints one line for each mapping.
+func (a *app) verdicts(all []checked) {
+	width := 0
+	for _, c := range all {
+		width = max(width, len(c.file))
+	}
+	for _, c := range all {
+		errors, warnings := c.diags.Count()
+		switch {
+		case errors > 0:
+			fmt.Fprintf(a.stdout, "%-*s  %s\n", width, c.file, counts(errors, warnings))
+		case warnings > 0:
+			fmt.Fprintf(a.stdout, "%-*s  ok, %d columns, %s\n", width, c.file, len(c.plan.Columns()), counts(errors, warnings))
+		default:
+			fmt.Fprintf(a.stdout, "%-*s  ok, %d columns\n", width, c.file, len(c.plan.Columns()))
+		}
+	}
+}
+
+// counts is "2 errors, 1 warning".
+func counts(errors, warnings int) string {
+	switch {
+	case warnings == 0:
+		return plural(errors, "error")
+	case errors == 0:
+		return plural(warnings, "warning")
+	}
+	return plural(errors, "error") + ", " + plural(warnings, "warning")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(n) + " " + noun + "s"
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	sandbox  bool
+	limit    int
+	out      string
+	json     bool
+	progress string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run FILE…",
+		Short: "Run mappings: read, map, check, deliver",
+		Long: `Run mappings: read records from the source, map them, check the rows, deliver
+them. It begins with everything that check says; with a mistake in a mapping,
+no call is made.
+
+Output files appear whole or not at all. Records that cannot be delivered are
+kept in NAME.rejects.jsonl, each with its place and the reason.
+
+Credentials come from the environment: PIPELINE_<CONNECTION>_TOKEN.
+
+Exit codes: 0 all rows delivered; 1 the network, the disk, the credentials or
+too many rejects stopped it; 2 a mapping or the command line is wrong;
+3 finished, and some records were rejected; 130 stopped by a signal.`,
+		Example: `  # on the platform's sandbox, without an account
+  pipeline run --sandbox mappings/gevme-attendees.yaml
+
+  # the first ten records, as gevme-attendees.sample.csv
+  pipeline run --limit 10 mappings/gevme-attendees.yaml`,
+		Args: files,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("limit") && f.limit < 1 {
+				return usage("--limit takes a number of records, from 1")
+			}
+			switch f.progress {
+			case "auto", "plain", "none":
+			default:
+				return usage("--progress is auto, plain or none, not %q", f.progress)
+			}
+			return a.runFiles(cmd.Context(), args, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.sandbox, "sandbox", false, "call the connector's sandbox inside this process instead of the platform")
+	flags.IntVar(&f.limit, "limit", 0, "end after `N` records; files are named NAME.sample.EXT unless --out is given")
+	flags.StringVar(&f.out, "out", "", "put outputs and rejects into the folder `DIR`, which must exist")
+	flags.BoolVar(&f.json, "json", false, "print events and the summary as JSON lines on stdout")
+	flags.StringVar(&f.progress, "progress", "auto", "how to show progress on stderr: `auto|plain|none`")
+	return cmd
+}
+
+func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
+	all, files := a.check(args)
+	list, err := a.problems(all, files)
+	if err != nil {
+		return err
+	}
+	if list.HasErrors() {
+		errors, _ := list.Count()
+		fmt.Fprintf(a.stderr, "\n%s; nothing was run\n", plural(errors, "error"))
+		return exitCode(exitWrong)
+	}
+	if err := a.conflicts(all, f); err != nil {
+		return err
+	}
+	stop, undo := a.signals()
+	defer undo()
+	worst := exitDone
+	for _, c := range all {
+		worst = worse(worst, a.runPlan(ctx, c, f, stop))
+	}
+	if worst != exitDone {
+		return exitCode(worst)
+	}
+	return nil
+}
+
+// conflicts are mistakes between mappings, or between one and the command line.
+func (a *app) conflicts(all []checked, f runFlags) error {
+	names := map[string]string{}
+	for _, c := range all {
+		if other, twice := names[c.plan.Name()]; twice {
+			return usage("%s and %s are both named %s; give one of them another name:", other, c.file, c.plan.Name())
+		}
+		names[c.plan.Name()] = c.file
+		if f.sandbox && !c.plan.Remote() {
+			return usage("%s reads from %s, which has no sandbox; run it without --sandbox", c.file, c.plan.SourceName())
+		}
+		for _, target := range c.plan.Targets() {
+			if f.json && target == "-" {
+				return usage("%s writes rows to stdout, where --json prints events; remove one of them", c.file)
+			}
+		}
+	}
+	return nil
+}
+
+// worse is the exit code to end with: 130, 2, 1, 3, 0, the worst first.
+func worse(a, b int) int {
+	for _, code := range []int{exitStopped, exitWrong, exitFailed, exitRejected} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return exitDone
+}
+
+// signals closes stop at the first SIGINT or SIGTERM and leaves at the second.
+func (a *app) signals() (stop chan struct{}, undo func()) {
+	stop = make(chan struct{})
+	got := make(chan os.Signal, 2)
+	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-got:
+		case <-done:
+			return
+		}
+		fmt.Fprintln(a.stderr, "stopping when what was read is mapped; once more to leave at once")
+		close(stop)
+		select {
+		case <-got:
+			os.Exit(exitStopped)
+		case <-done:
+		}
+	}()
+	return stop, func() { signal.Stop(got); close(done) }
+}
+
+// runPlan runs one mapping and says how it went.
+func (a *app) runPlan(ctx context.Context, c checked, f runFlags, stop <-chan struct{}) int {
+	show := newShow(a, c.plan, f)
+	world := &pipeline.World{
+		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
+		Token:  func(connection string) (pipeline.Token, error) { return environmentToken(connection, c.file) },
+		OutDir: f.out, Sample: f.limit > 0 && f.out == "",
+		Calls: show.call,
+	}
+	o := pipeline.RunOptions{World: world, Limit: f.limit, Stop: stop, Progress: show.progress}
+	if f.sandbox {
+		s, err := a.startSandbox(ctx, c.plan)
+		if err != nil {
+			return show.failed(pipeline.Report{Mapping: c.plan.Name()}, err)
+		}
+		defer s.close()
+		o.Override = pipeline.Options{"base_url": s.baseURL}
+		world.Token = func(string) (pipeline.Token, error) { return s.token, nil }
+	}
+	show.start()
+	report, err := c.plan.Run(ctx, o)
+	if err != nil {
+		return show.failed(report, err)
+	}
+	return show.finished(report)
+}
+
+// exitOf is the exit code of a run that ended with err.
+func exitOf(err error) int {
+	var stopped *pipeline.Stopped
+	if errors.As(err, &stopped) {
+		return exitStopped
+	}
+	return exitFailed
+}
+
+// environmentToken is the token of a connection from the environment.
+func environmentToken(connection, file string) (pipeline.Token, error) {
+	name := rest.TokenVariable(connection)
+	if v, ok := os.LookupEnv(name); ok && v != "" {
+		return pipeline.Token{Value: v}, nil
+	}
+	return pipeline.Token{}, fmt.Errorf(`no credentials for the connection %q. Looked in:
+  1. the environment variable %s (not set)
+Set it:            export %s=…
+Or try the sandbox: pipeline run --sandbox %s`, connection, name, name, file)
+}

@@ -1,0 +1,117 @@
+package main
+
+// sandbox.go: a platform's API on this machine, as a command and inside run.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
+)
+
+func (a *app) sandboxCommand() *cobra.Command {
+	var port int
+	var o rest.SandboxOptions
+	cmd := &cobra.Command{
+		Use:   "sandbox NAME",
+		Short: "Serve a platform's API on this machine: login, people, paging, limit",
+		Long: `Serve a declared connector's API on this machine, made from the same YAML and
+schema as the connector: the OAuth login, people with awkward names, paging and
+the rate limit. The same seed gives the same bytes. It runs until it is stopped.
+
+Faults happen at the calls that they name, counted from 1: a status from 400 to
+599, cut (the answer breaks off), html (a page instead of JSON), slow (three
+seconds of silence), repeat (the first page again).`,
+		Example: `  pipeline sandbox gevme --port 8080
+  pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("sandbox needs the name of a connector, as in: pipeline sandbox gevme")
+			}
+			return a.serveSandbox(cmd.Context(), args[0], port, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&port, "port", 0, "listen on 127.0.0.1:`PORT`; 0 takes a free one")
+	flags.IntVar(&o.Records, "records", 0, "how many `RECORDS` each list has; 0 is what the connector declares")
+	flags.Uint64Var(&o.Seed, "seed", 0, "other seeds give other people")
+	flags.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong, as `KIND@CALL`; may be given several times")
+	return cmd
+}
+
+func (a *app) serveSandbox(ctx context.Context, name string, port int, o rest.SandboxOptions) error {
+	handler, err := a.engine.Sandbox(name, o)
+	if err != nil {
+		return usage("%v", err)
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %d is taken; choose another one with --port, or leave it out to get a free one", port)
+	} else if err != nil {
+		return fmt.Errorf("listen on port %d: %w", port, err)
+	}
+	base := handler.BaseURL("http://" + listener.Addr().String())
+	variable := rest.TokenVariable(name)
+	fmt.Fprintf(a.stdout, `the sandbox of %s is at %s
+use it from a mapping:
+  source: {%s: {base_url: "%s", …}}
+with this token (for the connection %s):
+  export %s=%s
+ctrl-c ends it
+`, name, base, name, base, name, variable, handler.Token().Value)
+
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	return serve(ctx, listener, handler)
+}
+
+// serve answers until ctx is done.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close() // it ends Serve, which reports
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the sandbox: %w", err)
+	}
+	return nil
+}
+
+// sandbox is one inside this process.
+type sandbox struct {
+	baseURL string
+	token   pipeline.Token
+	close   func()
+}
+
+// startSandbox serves the API that a plan's source calls, and logs in to it as a
+// person would.
+func (a *app) startSandbox(ctx context.Context, plan *pipeline.Plan) (*sandbox, error) {
+	name := plan.SourceName()
+	handler, err := a.engine.Sandbox(name, rest.SandboxOptions{})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the sandbox: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { _ = serve(ctx, listener, handler) }() // ends with close; the calls to it report what fails
+	s := &sandbox{baseURL: handler.BaseURL("http://" + listener.Addr().String()), token: handler.Token(), close: cancel}
+	fmt.Fprintf(a.stderr, "%s: the sandbox of %s is at %s\n", plan.Name(), name, strings.TrimPrefix(s.baseURL, "http://"))
+	return s, nil
+}

@@ -1,0 +1,236 @@
+package main
+
+// show.go: what a run says while it goes and when it is over.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pipeline/pipeline"
+)
+
+// show tells people, or programs, how a run goes.
+type show struct {
+	name     string
+	from     string
+	remote   bool
+	err      io.Writer     // progress and the summary
+	events   *json.Encoder // --json; nil: none
+	pages    bool          // print a line for pages
+
+	mu      sync.Mutex // calls and waits come from the source's goroutine
+	began   time.Time
+	last    time.Time // of a progress line
+	calls   int
+	retries int
+	waited  time.Time // the end of the wait that was said last
+}
+
+// between is the least time between two progress lines.
+const between = time.Second
+
+func newShow(a *app, plan *pipeline.Plan, f runFlags) *show {
+	s := &show{name: plan.Name(), from: plan.From(), remote: plan.Remote(), err: a.stderr, began: time.Now(), last: time.Now()}
+	if f.json {
+		s.events = json.NewEncoder(a.stdout)
+		s.events.SetEscapeHTML(false)
+	}
+	s.pages = f.progress != "none"
+	return s
+}
+
+// event is a line of --json.
+type event struct {
+	Event   string `json:"event"`
+	Mapping string `json:"mapping"`
+	Source  string `json:"source,omitempty"`
+	Until   string `json:"until,omitempty"`
+	Message string `json:"message,omitempty"`
+	*counted
+}
+
+type counted struct {
+	Pages    int `json:"pages"`
+	Read     int `json:"read"`
+	Written  int `json:"written"`
+	Filtered int `json:"filtered"`
+	Rejected int `json:"rejected"`
+	Calls    int `json:"calls"`
+}
+
+// summary is the last line of --json.
+type summary struct {
+	Event string `json:"event"`
+	pipeline.Report
+	Calls   int     `json:"calls"`
+	Retries int     `json:"retries"`
+	Seconds float64 `json:"seconds"`
+	Error   string  `json:"error,omitempty"`
+	Exit    int     `json:"exit"`
+}
+
+func (s *show) emit(v any) {
+	if s.events != nil {
+		_ = s.events.Encode(v) // stdout is gone: nobody listens
+	}
+}
+
+func (s *show) start() {
+	s.emit(event{Event: "start", Mapping: s.name, Source: s.from})
+}
+
+// progress is told after every page; people see a line a second.
+func (s *show) progress(r pipeline.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.last) < between {
+		return
+	}
+	s.last = time.Now()
+	s.emit(event{Event: "progress", Mapping: s.name, counted: &counted{r.Pages, r.Read, r.Written, r.Filtered, r.Rejected, s.calls}})
+	if s.pages && s.events == nil {
+		fmt.Fprintf(s.err, "%s: %s\n", s.name, s.counts(r))
+	}
+}
+
+func (s *show) counts(r pipeline.Report) string {
+	return fmt.Sprintf("%s read, %s written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
+}
+
+// call is told of every call to the source.
+func (s *show) call(c pipeline.Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !c.WaitFor.IsZero() {
+		s.wait(c.WaitFor)
+		return
+	}
+	s.calls++
+	if c.Retry > 0 {
+		s.retries++
+	}
+	if c.Err != "" {
+		s.emit(event{Event: "retry", Mapping: s.name, Message: c.Err})
+		if s.events == nil {
+			fmt.Fprintf(s.err, "%s: %s\n", s.name, c.Err)
+		}
+	}
+}
+
+// wait says once for each wait of more than a moment that nothing is stuck.
+func (s *show) wait(until time.Time) {
+	if time.Until(until) < between || !until.After(s.waited.Add(between)) {
+		return
+	}
+	s.waited = until
+	s.emit(event{Event: "wait", Mapping: s.name, Until: until.UTC().Format(time.RFC3339)})
+	if s.events == nil {
+		fmt.Fprintf(s.err, "%s: waiting for the limit until %s\n", s.name, until.Format("15:04:05"))
+	}
+}
+
+func (s *show) summary(r pipeline.Report, err error, exit int) int {
+	sum := summary{Event: "summary", Report: r, Calls: s.calls, Retries: s.retries, Seconds: time.Since(s.began).Seconds(), Exit: exit}
+	if err != nil {
+		sum.Error = err.Error()
+	}
+	s.emit(sum)
+	return exit
+}
+
+// failed says why a run did not come to its end.
+func (s *show) failed(r pipeline.Report, err error) int {
+	exit := exitOf(err)
+	if s.events == nil {
+		fmt.Fprintf(s.err, "%s: %v\n", s.name, err)
+		if r.Read > 0 {
+			fmt.Fprintf(s.err, "  until then %s\n", s.counts(r))
+		}
+		var many *pipeline.TooManyRejects
+		if errors.As(err, &many) {
+			s.causes(r)
+		}
+	}
+	return s.summary(r, err, exit)
+}
+
+// finished says what became of the records, where they are, and what to do
+// next where something needs doing.
+func (s *show) finished(r pipeline.Report) int {
+	exit := exitDone
+	if r.Rejected > 0 {
+		exit = exitRejected
+	}
+	if s.events != nil {
+		return s.summary(r, nil, exit)
+	}
+	fmt.Fprintf(s.err, "%s: %s\n", s.name, s.counts(r))
+	from := s.from
+	if s.remote {
+		from += ", " + plural(s.calls, "call")
+		if s.retries > 0 {
+			from += fmt.Sprintf(" (%d repeated)", s.retries)
+		}
+	}
+	fmt.Fprintf(s.err, "  from     %s, in %s\n", from, took(r.Took))
+	for _, target := range r.Targets {
+		fmt.Fprintf(s.err, "  to       %s\n", target)
+	}
+	if r.Rejected > 0 {
+		fmt.Fprintf(s.err, "  rejects  %s\n", r.Rejects)
+		s.causes(r)
+		fmt.Fprintf(s.err, "  next     each line of that file has the record and the reason; mend the mapping and run it again\n")
+	}
+	return exit
+}
+
+// shownCauses keeps the summary on one screen.
+const shownCauses = 4
+
+// causes are the rejects by kind, the first of each with its place.
+func (s *show) causes(r pipeline.Report) {
+	for i, c := range r.Causes {
+		if i == shownCauses {
+			fmt.Fprintf(s.err, "    and %s more kinds\n", thousands(len(r.Causes)-i))
+			return
+		}
+		what := c.Code
+		if c.Field != "" {
+			what = c.Field + ": " + c.Code
+		}
+		fmt.Fprintf(s.err, "    %s× %s: %s (first: %s)\n", thousands(c.Count), what, c.Reason, place(c))
+	}
+}
+
+func place(c pipeline.Cause) string {
+	var words []string
+	if c.Page > 0 {
+		words = append(words, fmt.Sprintf("page %d item %d", c.Page, c.Item))
+	}
+	if c.Line > 0 {
+		words = append(words, fmt.Sprintf("line %d", c.Line))
+	}
+	return strings.Join(words, ", ")
+}
+
+func took(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// thousands is n with commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,394 @@
+package pipeline
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"pipeline/pipeline/diag"
+	"pipeline/pipeline/expression"
+	"pipeline/pipeline/schema"
+	"pipeline/pipeline/value"
+)
+
+// Setup is what Compile may look at beside the mapping itself.
+type Setup struct {
+	Registry *Registry
+	Files    *Files
+	Getenv   func(name string) (string, bool) // for ${NAME}; nil: nothing is set
+}
+
+// Files reads the files that mappings name, and remembers them: a diagnostic
+// shows their lines.
+type Files struct {
+	Read func(name string) ([]byte, error)
+	Stat func(name string) error // nil: Read says it
+	Seen diag.Files
+}
+
+// Exists reports why a file cannot be read, or nil, without reading it whole.
+func (f *Files) Exists(name string) error {
+	if f.Stat == nil {
+		_, err := f.Open(name)
+		return err
+	}
+	return f.Stat(name)
+}
+
+// Open is the content of a file.
+func (f *Files) Open(name string) ([]byte, error) {
+	if src, ok := f.Seen[name]; ok {
+		return src, nil
+	}
+	src, err := f.Read(name)
+	if err == nil {
+		if f.Seen == nil {
+			f.Seen = diag.Files{}
+		}
+		f.Seen[name] = src
+	}
+	return src, err
+}
+
+// Compile finds out whether the mapping makes sense, without the network, and
+// reports all that does not at once. The Plan is nil where there are errors.
+func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {
+	c := &compiler{m: m, setup: s, plan: &Plan{}}
+	c.name()
+	c.source()
+	c.expressions()
+	c.target()
+	c.keys()
+	c.bind()
+	c.rejects()
+	c.sinks()
+	c.diags.Sort()
+	if c.diags.HasErrors() {
+		return nil, c.diags
+	}
+	return c.plan, c.diags
+}
+
+// compiler turns one mapping into a plan.
+type compiler struct {
+	m     *Mapping
+	setup Setup
+	plan  *Plan
+	diags diag.List
+
+	scope  expression.Scope
+	record paths   // what is read of a record
+	each   []paths // what is read of the elements of each level of each:
+}
+
+// paths are the paths that are read of one value, each once.
+type paths struct {
+	list  [][]string
+	index map[string]int // of each in list
+}
+
+// slot is the index of a path, which is added where it is new.
+func (p *paths) slot(path []string) int {
+	key := strings.Join(path, "\x00")
+	if i, ok := p.index[key]; ok {
+		return i
+	}
+	if p.index == nil {
+		p.index = map[string]int{}
+	}
+	p.index[key] = len(p.list)
+	p.list = append(p.list, path)
+	return len(p.list) - 1
+}
+
+func (c *compiler) err(code string, at diag.Span, message, hint string, notes ...diag.Note) {
+	c.diags = c.diags.Error(code, at, message, hint, notes...)
+}
+
+var goodName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
+
+func (c *compiler) name() {
+	base := filepath.Base(c.m.File)
+	c.plan.name = strings.TrimSuffix(base, filepath.Ext(base))
+	if c.m.Name.Missing() {
+		return
+	}
+	c.plan.name = c.expand(c.m.Name)
+	if !goodName.MatchString(c.plan.name) {
+		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.plan.name), "files are named after it: use letters, digits, dots, dashes and underscores")
+	}
+}
+
+// source finds the connector, decodes its options and learns what is known of
+// its records.
+func (c *compiler) source() {
+	d := c.m.Source
+	decl, connector, ok := c.connector(d)
+	if !ok {
+		return
+	}
+	src := &c.plan.source
+	src.connector = connector
+	src.options = c.options(decl, connector.Name, connector.Options, connector.Check)
+	src.connection = cmp.Or(c.expand(d.Connection), connector.Name)
+	c.stream(d.Stream, connector)
+	c.limit(d, connector)
+	c.sourceSchema(d.Schema)
+}
+
+func (c *compiler) connector(d SourceDecl) (ConnectorDecl, SourceConnector, bool) {
+	known := append([]string{}, sourceKeys...)
+	for _, s := range c.setup.Registry.Sources {
+		known = append(known, s.Name)
+	}
+	var found []ConnectorDecl
+	for _, decl := range d.Connectors {
+		_, ok := c.setup.Registry.Source(decl.Name.Value)
+		if ok || isConnectorFile(decl.Name.Value) {
+			found = append(found, decl)
+			continue
+		}
+		hint := diag.DidYouMean(decl.Name.Value, known)
+		if hint == "" {
+			hint = "the sources are " + strings.Join(known[len(sourceKeys):], ", ") + ", or ./FILE.yaml that declares one"
+		}
+		c.err("unknown-connector", decl.Name.Span(), fmt.Sprintf("unknown source or key %q", decl.Name.Value), hint)
+	}
+	switch {
+	case len(found) == 0 && len(d.Connectors) == 0 && d.at.Start.Line > 1:
+		c.err("missing-key", d.at, "source names no connector", `say where records come from, such as gevme: {event: "25198085"}`)
+	case len(found) > 1:
+		c.err("unknown-key", found[1].Name.Span(), fmt.Sprintf("the source is %s already", found[0].Name.Value), "a mapping reads one source; write a second mapping for the other",
+			diag.Note{Span: found[0].Name.Span(), Message: "it was named here"})
+	}
+	if len(found) != 1 {
+		return ConnectorDecl{}, SourceConnector{}, false
+	}
+	connector, ok := c.declared(found[0])
+	return found[0], connector, ok
+}
+
+func isConnectorFile(name string) bool {
+	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// declared is the connector of that name, or the one that the file of that name
+// declares.
+func (c *compiler) declared(d ConnectorDecl) (SourceConnector, bool) {
+	if !isConnectorFile(d.Name.Value) {
+		return c.setup.Registry.Source(d.Name.Value)
+	}
+	name, src, ok := c.open(d.Name, d.Name.Value)
+	if !ok {
+		return SourceConnector{}, false
+	}
+	connector, diags := c.setup.Registry.Declared(name, src, func(ref string) ([]byte, error) {
+		return c.setup.Files.Open(filepath.Join(filepath.Dir(name), ref))
+	})
+	c.diags = append(c.diags, diags...)
+	return connector, !diags.HasErrors()
+}
+
+func (c *compiler) stream(t Text, connector SourceConnector) {
+	if len(connector.Streams) > 0 {
+		c.plan.source.stream = connector.Streams[0]
+	}
+	if t.Missing() {
+		return
+	}
+	var names []string
+	for _, s := range connector.Streams {
+		if s.Name == t.Value {
+			c.plan.source.stream = s
+			return
+		}
+		names = append(names, s.Name)
+	}
+	hint := diag.DidYouMean(t.Value, names)
+	switch {
+	case hint == "" && len(names) > 0 && names[0] != "":
+		hint = "its streams are " + strings.Join(names, ", ")
+	case hint == "":
+		hint = "remove stream"
+	}
+	c.err("unknown-stream", t.Span(), fmt.Sprintf("%s has no stream %q", connector.Name, t.Value), hint)
+}
+
+// limit is the connector's, or a lower one.
+func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
+	c.plan.source.limit = connector.Limit
+	if !connector.Remote {
+		for _, t := range []Text{d.Connection, d.Rate, d.Concurrency, d.Override} {
+			if !t.Missing() {
+				c.err("unknown-key", t.Span(), fmt.Sprintf("%s is not called over a network, so this says nothing", connector.Name), "remove it")
+			}
+		}
+		return
+	}
+	override := c.boolean(d.Override)
+	if rate := c.expand(d.Rate); rate != "" {
+		r, err := ParseRate(rate)
+		switch {
+		case err != nil:
+			c.err("bad-value", d.Rate.Span(), err.Error(), "")
+		case r.Above(connector.Limit.Rate) && !override:
+			c.err("rate-too-high", d.Rate.Span(), fmt.Sprintf("%s is more than %s allows", r, connector.Name),
+				fmt.Sprintf("it allows %s; where your contract says more, add rate_override: true", connector.Limit.Rate))
+		default:
+			c.plan.source.limit.Rate = r
+		}
+	}
+	if d.Concurrency.Missing() {
+		return
+	}
+	n, err := strconv.Atoi(c.expand(d.Concurrency))
+	switch most := connector.Limit.Concurrency; {
+	case err != nil || n < 1:
+		c.err("bad-value", d.Concurrency.Span(), "concurrency is a number of calls in flight, from 1", "")
+	case most > 0 && n > most && !override:
+		c.err("rate-too-high", d.Concurrency.Span(), fmt.Sprintf("%d calls in flight are more than %s allows", n, connector.Name),
+			fmt.Sprintf("it allows %d; where your contract says more, add rate_override: true", most))
+	default:
+		c.plan.source.limit.Concurrency = n
+	}
+}
+
+// sourceSchema is what the names in expressions are checked against.
+func (c *compiler) sourceSchema(t Text) {
+	doc := c.plan.source.stream.Schema
+	open := func(string) ([]byte, error) { return nil, fmt.Errorf("a built-in schema stands alone") }
+	if !t.Missing() {
+		name, src, ok := c.open(t, c.expand(t))
+		if !ok {
+			return
+		}
+		doc = Document{Name: name, Text: src}
+		open = c.setup.Files.Open
+	}
+	if doc.Name == "" {
+		return
+	}
+	s, diags := schema.Compile(doc.Name, doc.Text, open)
+	c.diags = append(c.diags, diags...)
+	if !diags.HasErrors() {
+		c.scope.Record = s.Shape()
+		c.remember(doc)
+	}
+}
+
+// remember lets diagnostics show lines of a document that is built in.
+func (c *compiler) remember(doc Document) {
+	if c.setup.Files.Seen == nil {
+		c.setup.Files.Seen = diag.Files{}
+	}
+	c.setup.Files.Seen[doc.Name] = doc.Text
+}
+
+// keys finds the columns of key:, and the record's own key.
+func (c *compiler) keys() {
+	for _, t := range c.m.Key {
+		if t.Missing() {
+			continue
+		}
+		i := c.column(t.Value)
+		if i < 0 {
+			hint := diag.DidYouMean(t.Value, c.fieldNames())
+			c.err("unknown-field", t.Span(), fmt.Sprintf("key names %q, which is not a field", t.Value), cmp.Or(hint, "key takes names of fields: what makes a row the same row"))
+			continue
+		}
+		c.plan.key = append(c.plan.key, i)
+	}
+	if name := c.plan.source.stream.Key; name != "" {
+		c.plan.recordKey = &recordKey{name: name, slot: c.record.slot([]string{name})}
+	}
+}
+
+func (c *compiler) column(name string) int {
+	for i, f := range c.m.Fields {
+		if f.Name.Value == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *compiler) fieldNames() []string {
+	var names []string
+	for _, f := range c.m.Fields {
+		names = append(names, f.Name.Value)
+	}
+	return names
+}
+
+func (c *compiler) rejects() {
+	r := rejectsPlan{path: c.plan.name + ".rejects.jsonl", maxCount: -1, maxShare: 1}
+	if path := c.expand(c.m.Rejects.Path); path != "" {
+		r.path = path
+	}
+	if max := c.expand(c.m.Rejects.Max); max != "" {
+		share, isShare := strings.CutSuffix(max, "%")
+		n, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
+		switch {
+		case err != nil || n < 0 || (isShare && n > 100) || (!isShare && n != float64(int(n))):
+			c.err("bad-value", c.m.Rejects.Max.Span(), fmt.Sprintf("%q is neither a number of records nor a share of them", max), "write a count such as 100, or a share such as 5%")
+		case isShare:
+			r.maxShare = n / 100
+		default:
+			r.maxCount = int(n)
+		}
+	}
+	c.plan.rejects = r
+}
+
+func (c *compiler) sinks() {
+	var names []string
+	for _, s := range c.setup.Registry.Sinks {
+		names = append(names, s.Name)
+	}
+	targets := map[string]diag.Span{filepath.Clean(c.plan.rejects.path): c.m.at}
+	for _, d := range c.m.Sinks {
+		connector, ok := c.setup.Registry.Sink(d.Name.Value)
+		if !ok {
+			hint := diag.DidYouMean(d.Name.Value, names)
+			c.err("unknown-connector", d.Name.Span(), fmt.Sprintf("unknown sink %q", d.Name.Value), cmp.Or(hint, "the sinks are "+strings.Join(names, ", ")))
+			continue
+		}
+		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check)}
+		sink.target = connector.Target(sink.options)
+		if first, twice := targets[filepath.Clean(sink.target)]; twice && sink.target != "" {
+			c.err("duplicate-target", d.Name.Span(), fmt.Sprintf("two outputs of this mapping go to %s", sink.target), "give each its own path",
+				diag.Note{Span: first, Message: "the first one is named here"})
+		}
+		targets[filepath.Clean(sink.target)] = d.Name.Span()
+		c.plan.sinks = append(c.plan.sinks, sink)
+	}
+}
+
+// typeOf is a declared type; unknown where none is declared or it is wrong.
+func (c *compiler) typeOf(t Text) value.Type {
+	if t.Missing() {
+		return value.Unknown
+	}
+	typ, err := value.ParseType(t.Value)
+	if err != nil {
+		c.err("unknown-type", t.Span(), err.Error(), cmp.Or(diag.DidYouMean(t.Value, value.Types), "the types are "+strings.Join(value.Types, ", ")))
+	}
+	return typ
+}
+
+func (c *compiler) boolean(t Text) bool {
+	if t.Missing() {
+		return false
+	}
+	switch c.expand(t) {
+	case "true":
+		return true
+	case "false":
+	default:
+		c.err("bad-value", t.Span(), "this is neither true nor false", "")
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package pipeline_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport is the house: which package may import which of ours. A package
+// that is not listed may import nothing of ours. `connectors/*` is every
+// connector; tests may import what they like.
+var mayImport = map[string][]string{
+	"cmd/pipeline":              {"connectors", "connectors/*", "pipeline", "pipeline/*", "schemas"},
+	"connectors":                {"connectors/*", "pipeline"},
+	"connectors/rest":           {"pipeline", "pipeline/value", "pipeline/diag", "schemas"},
+	"connectors/*":              {"connectors/rest", "pipeline", "pipeline/value", "pipeline/diag", "schemas"},
+	"pipeline":                  {"pipeline/expression", "pipeline/schema", "pipeline/internal/jsonrow", "pipeline/value", "pipeline/diag"},
+	"pipeline/expression":       {"pipeline/value", "pipeline/diag"},
+	"pipeline/schema":           {"pipeline/value", "pipeline/diag"},
+	"pipeline/internal/jsonrow": {"pipeline/value"},
+	"pipeline/value":            {"pipeline/diag"},
+}
+
+const module = "pipeline/"
+
+func TestImportsGoOneWay(t *testing.T) {
+	root := ".."
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && file != root || d.Name() == "testdata" || d.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(filepath.ToSlash(rel))
+		seen[pkg] = true
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			ours, ok := strings.CutPrefix(imported, module)
+			if ok && !allowed(pkg, ours) {
+				t.Errorf("%s imports %s: imports go one way, see ARCHITECTURE.md", rel, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range []string{"cmd/pipeline", "connectors", "connectors/rest", "pipeline", "pipeline/diag"} {
+		if !seen[pkg] {
+			t.Errorf("the test did not see %s", pkg)
+		}
+	}
+}
+
+func allowed(pkg, imported string) bool {
+	rules, ok := mayImport[pkg]
+	if !ok {
+		rules = mayImport[path.Dir(pkg)+"/*"]
+	}
+	for _, rule := range rules {
+		if ok, _ := path.Match(rule, imported); ok {
+			return true
+		}
+	}
+	return false
+}

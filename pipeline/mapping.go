@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	yaml "go.yaml.in/yaml/v4"
+
+	"pipeline/pipeline/diag"
+)
+
+// Mapping is what one mapping file says, and where it says it. Nothing about it
+// has been found to make sense yet: that is Compile's part.
+type Mapping struct {
+	File        string
+	Name        Text // empty: the file's name
+	Description Text
+	Source      SourceDecl
+	Each        []Named
+	Let         []Named
+	Where       Text
+	Key         []Text
+	Fields      []FieldDecl
+	Schema      Text
+	Rejects     RejectsDecl
+	Sinks       []ConnectorDecl
+
+	at diag.Span // the file's first line, for what is missing
+}
+
+// Text is a scalar of a file and where it stands. It is missing where nothing
+// was said.
+type Text struct {
+	Value string
+	node  *yaml.Node
+	file  *sourceFile
+}
+
+// sourceFile is a file that was read, for showing its lines.
+type sourceFile struct {
+	name string
+	src  []byte
+}
+
+// Missing reports whether the file does not say this.
+func (t Text) Missing() bool { return t.node == nil }
+
+// Span is where the text stands.
+func (t Text) Span() diag.Span { return t.file.span(t.node) }
+
+func (f *sourceFile) span(n *yaml.Node) diag.Span { return diag.NodeSpan(f.name, f.src, n) }
+
+// Named is a name and the expression behind it.
+type Named struct{ Name, Value Text }
+
+// FieldDecl is an entry of fields:, short or long form.
+type FieldDecl struct {
+	Name        Text
+	Value       Text
+	Type        Text
+	Timezone    Text
+	Required    Text
+	Description Text
+}
+
+// ConnectorDecl is a connector's name and its options, not decoded yet.
+type ConnectorDecl struct {
+	Name    Text
+	options *yaml.Node // nil: none are given
+}
+
+// SourceDecl is the source: of a mapping.
+type SourceDecl struct {
+	Connectors  []ConnectorDecl // exactly one in a mapping that makes sense
+	Connection  Text
+	Stream      Text
+	Schema      Text
+	Rate        Text
+	Concurrency Text
+	Override    Text // rate_override
+
+	at diag.Span
+}
+
+// RejectsDecl is the rejects: of a mapping.
+type RejectsDecl struct {
+	Path Text
+	Max  Text
+}

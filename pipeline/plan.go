@@ -1,0 +1,132 @@
+package pipeline
+
+import (
+	"time"
+
+	"pipeline/pipeline/diag"
+	"pipeline/pipeline/expression"
+	"pipeline/pipeline/internal/jsonrow"
+	"pipeline/pipeline/schema"
+	"pipeline/pipeline/value"
+)
+
+// Plan is a mapping that was checked: runnable, and never changed again. Many
+// goroutines may use it at once.
+type Plan struct {
+	name   string
+	source planSource
+
+	// A record's slots: first the paths that are read of it, then for each
+	// level of each: the paths that are read of its elements, then the names of
+	// let:.
+	projection *jsonrow.Projection
+	slots      int
+
+	each   []eachStep
+	lets   []letStep
+	where  *step
+	fields []fieldStep
+
+	columns   []Column
+	check     *schema.RowCheck // nil: there is no target schema
+	key       []int            // columns that make a row the same row
+	recordKey *recordKey       // the record's own key; nil: unknown
+	sinks     []planSink
+	rejects   rejectsPlan
+}
+
+// planSource is where records come from.
+type planSource struct {
+	connector  SourceConnector
+	options    Options
+	stream     Stream
+	limit      Limit
+	connection string
+}
+
+// step is an expression with the slots that it reads.
+type step struct {
+	program *expression.Program
+	at      []int
+	file    string        // where it stands, for messages: the file's own name …
+	locate  *diag.Locator // … and its places
+}
+
+// eachStep makes a row of each element of a list.
+type eachStep struct {
+	step
+	name       string
+	projection *jsonrow.Projection // what is read of an element …
+	from       int                 // … into the slots from here
+}
+
+// letStep puts what its expression gives into a slot of its own.
+type letStep struct {
+	step
+	name  string
+	slot  int
+	early bool // where: needs it
+}
+
+// fieldStep makes one column.
+type fieldStep struct {
+	step
+	name     string
+	declared value.Type     // what to convert to; unknown: as it comes
+	zone     *time.Location // where a day begins, for timestamp to date
+	required bool
+}
+
+// recordKey is the member of a record that tells it from others.
+type recordKey struct {
+	name string
+	slot int
+}
+
+type planSink struct {
+	connector SinkConnector
+	options   Options
+	target    string
+}
+
+// rejectsPlan is where rejects go and how many there may be.
+type rejectsPlan struct {
+	path     string
+	maxCount int     // -1: any number
+	maxShare float64 // of all records read; 1: any share
+}
+
+// Name is the mapping's name.
+func (p *Plan) Name() string { return p.name }
+
+// Columns are the columns of the rows, in order.
+func (p *Plan) Columns() []Column { return p.columns }
+
+// SourceName is the connector that records come from.
+func (p *Plan) SourceName() string { return p.source.connector.Name }
+
+// Remote reports whether the source is called over the network.
+func (p *Plan) Remote() bool { return p.source.connector.Remote }
+
+// Connection is the name of the credentials the source uses.
+func (p *Plan) Connection() string { return p.source.connection }
+
+// SourceOptions are the decoded options of the source.
+func (p *Plan) SourceOptions() Options { return p.source.options }
+
+// Targets are where rows go, as people name it.
+func (p *Plan) Targets() []string {
+	var out []string
+	for _, s := range p.sinks {
+		out = append(out, s.target)
+	}
+	return out
+}
+
+// From is what the reject file calls the source: connector/stream.
+func (p *Plan) From() string {
+	if p.source.stream.Name == "" {
+		return p.source.connector.Name
+	}
+	return p.source.connector.Name + "/" + p.source.stream.Name
+}

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"encoding/base64"
+	"strconv"
+	"unicode/utf8"
+
+	"pipeline/pipeline/value"
+)
+
+// Reject codes that the engine itself gives; the others come from the record
+// scanner (json-syntax, duplicate-name …), from expressions, and from the
+// target's schema (schema-…).
+const (
+	codeConversion = "conversion" // a value is not of the declared type
+	codeRequired   = "required"   // a required field is null
+	codeEach       = "each-type"  // what each: names is no list
+	codeWhere      = "where-type" // where: said neither true nor false
+)
+
+// reject is why a record is kept out.
+type reject struct {
+	code   string
+	field  string
+	reason string
+	value  []byte // what was read, as JSON; nil where nothing was
+}
+
+// Cause is rejects of one kind, for the summary.
+type Cause struct {
+	Code   string `json:"code"`
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"` // of the first one
+	Count  int    `json:"count"`
+	Page   int    `json:"page,omitempty"` // where the first one stood
+	Item   int    `json:"item,omitempty"`
+	Line   int    `json:"line,omitempty"`
+}
+
+// appendReject appends a reject as one line of JSON. It says nothing of time,
+// host or run, so that the same input gives the same file.
+func appendReject(dst []byte, mapping, source string, page *Page, i int, key []byte, r reject) []byte {
+	rec := &page.Records[i]
+	dst = append(dst, `{"mapping":`...)
+	dst = value.AppendJSONString(dst, mapping)
+	dst = append(dst, `,"source":`...)
+	dst = value.AppendJSONString(dst, source)
+	if page.Number > 0 {
+		dst = strconv.AppendInt(append(dst, `,"page":`...), int64(page.Number), 10)
+		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(i+1), 10)
+	}
+	if rec.Line > 0 {
+		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(rec.Line), 10)
+	}
+	if key != nil {
+		dst = append(append(dst, `,"key":`...), key...)
+	}
+	dst = append(dst, `,"code":`...)
+	dst = value.AppendJSONString(dst, r.code)
+	if r.field != "" {
+		dst = append(dst, `,"field":`...)
+		dst = value.AppendJSONString(dst, r.field)
+	}
+	dst = append(dst, `,"reason":`...)
+	dst = value.AppendJSONString(dst, r.reason)
+	if r.value != nil {
+		dst = append(append(dst, `,"value":`...), r.value...)
+	}
+	dst = appendRecord(dst, rec, isJSON(r.code))
+	return append(dst, '}', '\n')
+}
+
+// isJSON reports whether a record with that reject code went through the strict
+// scanner, so that its text can stand in a line of JSON as it is.
+func isJSON(code string) bool {
+	switch code {
+	case "json-syntax", "duplicate-name", "invalid-utf8", "too-deep":
+		return false
+	}
+	return true
+}
+
+// appendRecord appends the record whole: as JSON where it is JSON, else as text,
+// else in base64; of what was too large to keep, where to find it.
+func appendRecord(dst []byte, rec *Record, asJSON bool) []byte {
+	text := rec.Text
+	if rec.Raw != nil {
+		text, asJSON = rec.Raw, false
+	}
+	switch {
+	case rec.Fault != nil && rec.Fault.SHA256 != "":
+		dst = strconv.AppendInt(append(dst, `,"offset":`...), rec.Fault.Offset, 10)
+		dst = strconv.AppendInt(append(dst, `,"bytes":`...), rec.Fault.Bytes, 10)
+		dst = append(dst, `,"sha256":`...)
+		return value.AppendJSONString(dst, rec.Fault.SHA256)
+	case len(text) == 0:
+		return dst
+	case asJSON && rec.Fault == nil:
+		return appendOneLine(append(dst, `,"record":`...), text)
+	case utf8.Valid(text):
+		return value.AppendJSONString(append(dst, `,"raw":`...), string(text))
+	default:
+		dst = append(dst, `,"raw_base64":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, text)
+		return append(dst, '"')
+	}
+}
+
+// appendOneLine appends JSON text. The line breaks of pretty-printed JSON, which
+// can only stand between its tokens, become spaces: a reject is one line.
+func appendOneLine(dst, text []byte) []byte {
+	start := len(dst)
+	dst = append(dst, text...)
+	for i := start; i < len(dst); i++ {
+		if dst[i] == '\n' || dst[i] == '\r' {
+			dst[i] = ' '
+		}
+	}
+	return dst
+}

@@ -1,0 +1,171 @@
+package schema
+
+import (
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"pipeline/pipeline/value"
+)
+
+// RowCheck checks rows of certain columns. It may be used by many at once.
+type RowCheck struct {
+	columns []columnCheck
+	first   *Violation         // what is wrong with every row, whatever is in it
+	whole   *jsonschema.Schema // set where some rule is about the row as a whole
+	schema  *Schema
+}
+
+type columnCheck struct {
+	name               string
+	required, nullable bool
+	checks             []check // of what is not null
+	schemas            []*jsonschema.Schema
+	deep               bool // the checks do not say all: run schemas themselves
+	deepInside         bool // they do not for lists and objects
+}
+
+// Row checks rows with these columns, in this order. A null whose property is
+// neither required nor nullable counts as absent.
+func (s *Schema) Row(columns []string) *RowCheck {
+	all := parts(s.root)
+	c := &RowCheck{columns: make([]columnCheck, len(columns)), schema: s}
+	for i, name := range columns {
+		c.columns[i] = compileColumn(name, propertyOf(all, name))
+	}
+	for _, part := range all {
+		if part.Types != nil && typesOf(part.Types.ToStrings())&object == 0 {
+			c.first = &Violation{Column: -1, Code: "schema-type", Reason: "is an object, the schema wants " + typeNouns(part.Types.ToStrings())}
+		}
+		if isAboutWhole(part) {
+			c.whole = s.root
+		}
+	}
+	if c.first == nil {
+		c.first = missing(s.Required(), columns)
+	}
+	return c
+}
+
+// missing is what is wrong with rows that cannot have a required member.
+func missing(required, columns []string) *Violation {
+	for _, name := range required {
+		if !contains(columns, name) {
+			return &Violation{Column: -1, Code: "schema-required", Reason: "has no column \"" + cut(name, 40) + "\", and the schema requires it"}
+		}
+	}
+	return nil
+}
+
+func compileColumn(name string, p property) columnCheck {
+	c := columnCheck{name: name, required: p.required, schemas: p.schemas, nullable: acceptsNull(p.schemas)}
+	if p.forbidden {
+		c.nullable = false
+		c.checks = []check{always("schema-rule", "is not among the properties that the schema allows")}
+		return c
+	}
+	for _, part := range parts(p.schemas...) {
+		c.add(part)
+	}
+	return c
+}
+
+// isAboutWhole reports whether a part of the root has rules that more than one
+// column takes part in, or that only the row as an object can answer.
+func isAboutWhole(s *jsonschema.Schema) bool {
+	return s.Bool != nil && !*s.Bool || s.Const != nil || s.Enum != nil ||
+		isComposed(s) || s.PropertyNames != nil || s.MinProperties != nil || s.MaxProperties != nil ||
+		len(s.Dependencies) > 0 || len(s.DependentRequired) > 0 || len(s.DependentSchemas) > 0 ||
+		s.UnevaluatedProperties != nil
+}
+
+// isComposed reports whether s has rules whose answer depends on that of other
+// schemas, beyond those that parts resolves.
+func isComposed(s *jsonschema.Schema) bool {
+	return len(s.AnyOf) > 0 && len(alternatives(s.AnyOf)) != 1 || len(s.OneOf) > 0 && len(alternatives(s.OneOf)) != 1 ||
+		s.Not != nil || s.If != nil || s.DynamicRef != nil || s.RecursiveRef != nil
+}
+
+// Check is the first violation in the order of the columns, those of the row as
+// a whole last, or nil. row has one value per column. A valid row costs no
+// allocation where all its rules are compiled; Schema.Compile says which.
+func (c *RowCheck) Check(row []value.Value) *Violation {
+	for i := range c.columns {
+		if v := c.columns[i].check(row[i], c.schema); v != nil {
+			v.Column = i
+			return v
+		}
+	}
+	if c.first != nil {
+		v := *c.first
+		return &v
+	}
+	if c.whole != nil {
+		return c.checkWhole(row)
+	}
+	return nil
+}
+
+func (c *columnCheck) check(v value.Value, s *Schema) *Violation {
+	if v.Kind() == value.JSON {
+		parsed, ok := value.FromJSON(v.Text())
+		if !ok {
+			return &Violation{Code: "schema-type", Reason: "is not JSON"}
+		}
+		v = parsed
+	}
+	switch v.Kind() {
+	case value.Null:
+		if c.required && !c.nullable {
+			return &Violation{Code: "schema-required", Reason: isMissing}
+		}
+		return nil
+	case value.Invalid:
+		return &Violation{Code: "schema-type", Reason: "is out of reach: its path leads through what is not an object"}
+	}
+	for _, check := range c.checks {
+		if code, reason := check(v); code != "" {
+			return &Violation{Code: code, Reason: reason}
+		}
+	}
+	inside := v.Kind() == value.List || v.Kind() == value.JSON
+	if c.deep || inside && c.deepInside {
+		return c.checkDeep(v, s)
+	}
+	return nil
+}
+
+const isMissing = "is missing, and the schema requires it"
+
+// checkDeep runs the schemas themselves on one value.
+func (c *columnCheck) checkDeep(v value.Value, s *Schema) *Violation {
+	decoded, violation := decode(v)
+	if violation != nil {
+		return violation
+	}
+	for _, schema := range c.schemas {
+		if err := schema.Validate(decoded); err != nil {
+			return s.violation(err, nil)
+		}
+	}
+	return nil
+}
+
+// checkWhole runs the whole schema on the row.
+func (c *RowCheck) checkWhole(row []value.Value) *Violation {
+	object := make(map[string]any, len(row))
+	names := make([]string, len(row))
+	for i, v := range row {
+		names[i] = c.columns[i].name
+		decoded, violation := decode(v)
+		if violation != nil {
+			violation.Column = i
+			return violation
+		}
+		if decoded != nil || c.columns[i].nullable {
+			object[names[i]] = decoded
+		}
+	}
+	if err := c.whole.Validate(object); err != nil {
+		return c.schema.violation(err, names)
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package schema
+
+import (
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"pipeline/pipeline/diag"
+	"pipeline/pipeline/value"
+)
+
+// maxShapes is how many shapes one schema may unfold to: references that are
+// used again and again are unfolded each time.
+const maxShapes = 20000
+
+// Shape is the schema as expressions see a record. Text that is a date or a
+// time by its format is still text in a record, so its kind is String and the
+// format stands in Doc. An object that says nothing of other members is open.
+// Where a schema contains itself, the inner one is unknown.
+func (s *Schema) Shape() *value.Shape {
+	b := &shaper{schema: s, on: map[*jsonschema.Schema]bool{}}
+	shape := b.within(object, []*jsonschema.Schema{s.root})
+	shape.Span = s.Span()
+	return shape
+}
+
+// shaper unfolds a schema.
+type shaper struct {
+	schema *Schema
+	dates  bool // formats say the kind: for what a target takes
+	on     map[*jsonschema.Schema]bool
+	made   int
+}
+
+// shape is what a value that fits all of schemas looks like. Its Span is the
+// caller's to set.
+func (b *shaper) shape(schemas []*jsonschema.Schema) *value.Shape {
+	return b.within(anything, schemas)
+}
+
+// within is shape of a value that has one of the types in set.
+func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
+	for _, s := range schemas {
+		set &= allowed(s)
+	}
+	all := parts(schemas...)
+	if set == anything {
+		set = implied(all)
+	}
+	shape := &value.Shape{Nullable: set&null != 0, Doc: doc(all)}
+	b.made++
+	for _, part := range all {
+		if b.on[part] || b.made > maxShapes {
+			shape.Open = true
+			return shape
+		}
+	}
+	for _, part := range all {
+		b.on[part] = true
+	}
+	defer func() {
+		for _, part := range all {
+			delete(b.on, part)
+		}
+	}()
+	shape.Kind = kindOf(set)
+	switch shape.Kind {
+	case value.JSON:
+		shape.Fields = b.fields(all)
+		shape.Open = !closed(all)
+		b.addChoices(shape, all)
+	case value.List:
+		shape.Elem = b.elem(all)
+	case value.String:
+		shape.Enum = enumOf(all)
+		if b.dates {
+			shape.Kind = dateKind(all)
+		}
+	}
+	return shape
+}
+
+// implied is the type of a value whose schema names none: what has properties
+// is meant to be an object.
+func implied(all []*jsonschema.Schema) types {
+	for _, part := range all {
+		switch {
+		case len(part.Properties) > 0:
+			return object
+		case part.Items != nil || part.Items2020 != nil:
+			return array
+		}
+	}
+	return anything
+}
+
+func kindOf(set types) value.Kind {
+	switch set &^ null {
+	case boolean:
+		return value.Boolean
+	case whole:
+		return value.Integer
+	case number, fraction:
+		return value.Float
+	case text:
+		return value.String
+	case array:
+		return value.List
+	case object:
+		return value.JSON
+	default:
+		return value.Null
+	}
+}
+
+func dateKind(all []*jsonschema.Schema) value.Kind {
+	switch formatOf(all) {
+	case "date":
+		return value.Date
+	case "date-time":
+		return value.Timestamp
+	default:
+		return value.String
+	}
+}
+
+func formatOf(all []*jsonschema.Schema) string {
+	for _, part := range all {
+		if part.Format != nil {
+			return part.Format.Name
+		}
+	}
+	return ""
+}
+
+// doc is the first description, or title, and the format.
+func doc(all []*jsonschema.Schema) string {
+	var text string
+	for _, part := range all {
+		if text = part.Description; text != "" {
+			break
+		}
+		if text = part.Title; text != "" {
+			break
+		}
+	}
+	format := formatOf(all)
+	switch {
+	case format == "":
+		return text
+	case text == "":
+		return format
+	default:
+		return text + " (" + format + ")"
+	}
+}
+
+// enumOf is the texts that a string may be, in their order; nil where they are
+// not listed.
+func enumOf(all []*jsonschema.Schema) []string {
+	for _, part := range all {
+		var values []any
+		switch {
+		case part.Const != nil:
+			values = []any{*part.Const}
+		case part.Enum != nil:
+			values = part.Enum.Values
+		}
+		var texts []string
+		for _, v := range values {
+			if s, ok := v.(string); ok {
+				texts = append(texts, s)
+			}
+		}
+		if texts != nil {
+			return texts
+		}
+	}
+	return nil
+}
+
+func (b *shaper) fields(all []*jsonschema.Schema) []value.Field {
+	var fields []value.Field
+	for _, name := range b.schema.declaredNames(all) {
+		p := propertyOf(all, name)
+		shape := b.shape(p.schemas)
+		shape.Nullable = shape.Nullable || !p.required
+		shape.Span = b.schema.keySpan(p, name)
+		fields = append(fields, value.Field{Name: name, Shape: shape})
+	}
+	return fields
+}
+
+// keySpan is where a property is declared; zero where it is not.
+func (s *Schema) keySpan(p property, name string) (span diag.Span) {
+	if p.declared == nil {
+		return span
+	}
+	if m := s.node(p.declared).get("properties").member(name); m != nil {
+		span = m.key
+	}
+	return span
+}
+
+// addChoices adds the members of an object that only some of its alternatives
+// have, or that they see differently.
+func (b *shaper) addChoices(shape *value.Shape, all []*jsonschema.Schema) {
+	for _, part := range all {
+		for _, choice := range [][]*jsonschema.Schema{part.AnyOf, part.OneOf} {
+			choice = alternatives(choice)
+			if len(choice) < 2 {
+				continue // what is left of it is a part
+			}
+			open := false
+			var seen []*value.Shape
+			for _, s := range choice {
+				branch := b.shape([]*jsonschema.Schema{s})
+				open = open || branch.Open || branch.Kind != value.JSON
+				seen = append(seen, branch)
+			}
+			shape.Open = shape.Open && open
+			for _, branch := range seen {
+				mergeFields(shape, branch, seen)
+			}
+		}
+	}
+}
+
+// mergeFields adds the fields of one alternative that shape does not have yet.
+func mergeFields(shape, branch *value.Shape, branches []*value.Shape) {
+	for _, f := range branch.Fields {
+		if _, ok := shape.Field(f.Name); ok {
+			continue
+		}
+		merged := *f.Shape
+		for _, other := range branches {
+			seen, ok := other.Field(f.Name)
+			switch {
+			case !ok:
+				merged.Nullable = true
+			case seen.Kind != merged.Kind || seen.Kind == value.JSON && seen != f.Shape || seen.Kind == value.List && seen != f.Shape:
+				merged = value.Shape{Nullable: merged.Nullable || seen.Nullable, Open: true, Doc: merged.Doc, Span: merged.Span}
+			default:
+				merged.Nullable = merged.Nullable || seen.Nullable
+				if seen != f.Shape {
+					merged.Enum = nil
+				}
+			}
+		}
+		shape.Fields = append(shape.Fields, value.Field{Name: f.Name, Shape: &merged})
+	}
+}
+
+// elem is the shape of a list's items; nil where nothing is said.
+func (b *shaper) elem(all []*jsonschema.Schema) *value.Shape {
+	var schemas []*jsonschema.Schema
+	for _, part := range all {
+		if len(part.PrefixItems) > 0 {
+			return nil
+		}
+		if part.Items2020 != nil {
+			schemas = append(schemas, part.Items2020)
+		}
+		if items, ok := part.Items.(*jsonschema.Schema); ok {
+			schemas = append(schemas, items)
+		}
+	}
+	if schemas == nil {
+		return nil
+	}
+	shape := b.shape(schemas)
+	if n := b.schema.node(schemas[0]); n != nil {
+		shape.Span = n.span
+	}
+	return shape
+}

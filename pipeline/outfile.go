@@ -141,7 +141,7 @@ func (f *OutFile) Commit() error {
 	case f.ended:
 		return fmt.Errorf("publish %s: it was given up before", f.path)
 	}
-	if err := errors.Join(f.Chmod(f.mode()), f.File.Close()); err != nil {
+	if err := errors.Join(f.Chmod(f.mode()), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
 	if err := os.Rename(f.lock.Path(), f.path); err != nil {
@@ -169,7 +169,7 @@ func (f *OutFile) Abort() error {
 		return nil
 	}
 	f.ended = true
-	closed, removed := f.File.Close(), os.Remove(f.lock.Path())
+	closed, removed := f.Close(), os.Remove(f.lock.Path())
 	if errors.Is(closed, fs.ErrClosed) { // Commit got that far
 		closed = nil
 	}

@@ -28,6 +28,7 @@ func Parse(file string, src []byte) (*Mapping, diag.List) {
 type parser struct {
 	file  *sourceFile
 	diags diag.List
+	meant map[string]bool // keys that an unknown one was taken for
 }
 
 // The keys a mapping may have, in the order in which the reference shows them.
@@ -206,8 +207,17 @@ func (p *parser) entries(n *yaml.Node, what string, known []string) map[string]e
 		out[e.key.Value] = e
 	}
 	for _, e := range p.unknown(n, known) {
-		hint := diag.DidYouMean(e.key.Value, known)
-		if hint == "" {
+		near, hint := diag.Suggest(e.key.Value, known), ""
+		switch {
+		case near != "":
+			hint = fmt.Sprintf("did you mean %q?", near)
+			if p.meant == nil {
+				p.meant = map[string]bool{}
+			}
+			p.meant[near] = true
+		case n.Style&yaml.FlowStyle != 0 && isNull(e.value):
+			hint = "a comma inside {…} ends the value before it: put that value between quotes"
+		default:
 			hint = "the keys here are " + strings.Join(known, ", ")
 		}
 		p.diags = p.diags.Error("unknown-key", p.file.span(e.key), fmt.Sprintf("unknown key %q in %s", e.key.Value, what), hint)
@@ -289,7 +299,12 @@ func (p *parser) expression(e entry, what string) Text {
 // asText is a scalar as it stands.
 func (p *parser) asText(n *yaml.Node) Text { return Text{Value: n.Value, node: n, file: p.file} }
 
+// missing reports a key that has to be there, unless another one was meant to be
+// it and is reported already.
 func (p *parser) missing(at diag.Span, key, form string) {
+	if p.meant[key] {
+		return
+	}
 	p.diags = p.diags.Error("missing-key", at, fmt.Sprintf("the mapping has no %s", key), form)
 }
 

@@ -104,7 +104,20 @@ type SourceConfig struct {
 	Stream     string
 	Limit      Limit // the rate and concurrency of this mapping, at most the connector's
 	Connection string
+	Tape       Tape // nil: nothing is kept
+	Offline    bool // answer only from the tape; what is not on it is an error
 	World      *World
+}
+
+// Tape keeps the answers that a source fetched, by request. A request that is on
+// it is not made again, and an answer is durable on it before it is used. It may
+// be used from several goroutines.
+type Tape interface {
+	// Get appends the answer to that request to dst; ok is false where there is
+	// none.
+	Get(request string, dst []byte) (body []byte, ok bool, err error)
+	// Put keeps an answer. It is durable when Put returns nil.
+	Put(request string, body []byte) error
 }
 
 // OptionError is what is wrong with one option.

@@ -72,9 +72,9 @@ func (a *app) verdicts(all []checked) {
 		case errors > 0:
 			fmt.Fprintf(a.stdout, "%-*s  %s\n", width, c.file, counts(errors, warnings))
 		case warnings > 0:
-			fmt.Fprintf(a.stdout, "%-*s  ok, %d columns, %s\n", width, c.file, len(c.plan.Columns()), counts(errors, warnings))
+			fmt.Fprintf(a.stdout, "%-*s  ok, %s, %s\n", width, c.file, plural(len(c.plan.Columns()), "column"), counts(errors, warnings))
 		default:
-			fmt.Fprintf(a.stdout, "%-*s  ok, %d columns\n", width, c.file, len(c.plan.Columns()))
+			fmt.Fprintf(a.stdout, "%-*s  ok, %s\n", width, c.file, plural(len(c.plan.Columns()), "column"))
 		}
 	}
 }

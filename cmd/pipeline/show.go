@@ -197,7 +197,7 @@ const shownCauses = 4
 func (s *show) causes(r pipeline.Report) {
 	for i, c := range r.Causes {
 		if i == shownCauses {
-			fmt.Fprintf(s.err, "    and %s more kinds\n", thousands(len(r.Causes)-i))
+			fmt.Fprintf(s.err, "    and %s more\n", plural(len(r.Causes)-i, "kind"))
 			return
 		}
 		what := c.Code

@@ -14,6 +14,10 @@ import (
 	"pipeline/pipeline/value"
 )
 
+// MaxElements is how many elements an array may have that is cut in memory: a
+// hostile document of nothing but commas would fill it otherwise.
+const MaxElements = 1 << 20
+
 // Elements calls yield with each element of the array that doc is ("" in
 // envelopes) or that it holds under the first of the names in envelopes that is
 // there with an array. Only the structure is looked at, so that one bad element
@@ -108,7 +112,10 @@ func elements(doc []byte, i int, yield func([]byte)) (int, error) {
 	if i < len(doc) && doc[i] == ']' {
 		return i + 1, nil
 	}
-	for {
+	for n := 1; ; n++ {
+		if n > MaxElements {
+			return 0, fmt.Errorf("it has more than %d elements", MaxElements)
+		}
 		end, err := skipValue(doc, i)
 		if err != nil {
 			return 0, err

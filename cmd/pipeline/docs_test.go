@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pipeline/connectors"
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
+)
+
+var fence = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+
+// TestDocs runs what the documents show: every mapping compiles, and the
+// README's command for the main job does what the README says.
+func TestDocs(t *testing.T) {
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mappings := 0
+	for _, name := range append(documents, "../../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range fence.FindAllSubmatch(text, -1) {
+			if string(block[1]) == "yaml" && bytes.HasPrefix(block[2], []byte("version: 1")) {
+				compileSnippet(t, name, block[2])
+				mappings++
+			}
+		}
+	}
+	if mappings < 2 {
+		t.Errorf("%d mappings were found in the documents", mappings)
+	}
+}
+
+// compileSnippet compiles a mapping; files that it names are taken to be empty
+// schemas or files without records.
+func compileSnippet(t *testing.T, document string, src []byte) {
+	read := func(name string) ([]byte, error) {
+		if strings.HasSuffix(name, ".schema.json") {
+			return []byte(`{}`), nil
+		}
+		return nil, nil
+	}
+	m, diags := pipeline.Parse(document, src)
+	if m != nil {
+		_, more := m.Compile(pipeline.Setup{Registry: connectors.All(rest.New()), Files: &pipeline.Files{Read: read}})
+		diags = append(diags, more...)
+	}
+	if len(diags) > 0 {
+		t.Errorf("%s: %v\n%s", document, diags, src)
+	}
+}
+
+func TestReadmeMainJob(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "<!-- the main job -->\n```sh\ngo run ./cmd/pipeline ")
+	command, _, ok := strings.Cut(rest, "\n")
+	if !ok {
+		t.Fatal("the README has no command for the main job")
+	}
+	args := strings.Fields(strings.ReplaceAll(command, "mappings/", "../../mappings/"))
+	var stdout, stderr bytes.Buffer
+	dir := t.TempDir()
+	if code := run(context.Background(), append(args, "--out", dir), nil, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, &stderr)
+	}
+	if !strings.Contains(string(readme), "2,500 people in 3 calls") || !strings.Contains(stderr.String(), "2,500 read") || !strings.Contains(stderr.String(), "3 calls") {
+		t.Errorf("the README and the run disagree on how much is read:\n%s", &stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "gevme-attendees.csv")); err != nil {
+		t.Error(err)
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
@@ -136,6 +138,7 @@ func (c *compiler) source() {
 	src.connection = cmp.Or(c.expand(d.Connection), connector.Name)
 	c.stream(d.Stream, connector)
 	c.limit(d, connector)
+	c.keeping(d, connector)
 	c.sourceSchema(d.Schema)
 }
 
@@ -221,7 +224,7 @@ func (c *compiler) stream(t Text, connector SourceConnector) {
 func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
 	c.plan.source.limit = connector.Limit
 	if !connector.Remote {
-		for _, t := range []Text{d.Connection, d.Rate, d.Concurrency, d.Override} {
+		for _, t := range []Text{d.Connection, d.Rate, d.Concurrency, d.Override, d.Sync, d.Tape, d.Resume} {
 			if !t.Missing() {
 				c.err("unknown-key", t.Span(), fmt.Sprintf("%s is not called over a network, so this says nothing", connector.Name), "remove it")
 			}
@@ -254,6 +257,36 @@ func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
 	default:
 		c.plan.source.limit.Concurrency = n
 	}
+}
+
+// keeping is what a run keeps for the next one: its tape, and how far it got.
+func (c *compiler) keeping(d SourceDecl, connector SourceConnector) {
+	src := &c.plan.source
+	src.tape = connector.Remote && c.word(d.Tape, "on", "off") != "off"
+	src.incremental = c.word(d.Sync, "full", "incremental") == "incremental"
+	if src.incremental && !src.stream.Incremental {
+		c.err("not-incremental", d.Sync.Span(), fmt.Sprintf("%s cannot say what changed in %s since the last run", connector.Name, src.stream.Name), "write sync: full, or leave it out")
+	}
+	src.resume = 24 * time.Hour
+	if text := c.expand(d.Resume); text != "" {
+		age, err := time.ParseDuration(text)
+		if err != nil || age < 0 {
+			c.err("bad-value", d.Resume.Span(), "resume is a time, after which an interrupted run starts over", "write it as 30m, 24h or 72h")
+		}
+		src.resume = age
+	}
+}
+
+// word is a text that is one of few words; the first is the default.
+func (c *compiler) word(t Text, words ...string) string {
+	if t.Missing() {
+		return words[0]
+	}
+	got := c.expand(t)
+	if !slices.Contains(words, got) {
+		c.err("bad-value", t.Span(), fmt.Sprintf("%q is not one of %s", got, strings.Join(words, ", ")), diag.DidYouMean(got, words))
+	}
+	return got
 }
 
 // sourceSchema is what the names in expressions are checked against.

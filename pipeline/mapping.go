@@ -75,6 +75,9 @@ type SourceDecl struct {
 	Rate        Text
 	Concurrency Text
 	Override    Text // rate_override
+	Sync        Text // full or incremental
+	Tape        Text // on or off
+	Resume      Text // how long an interrupted run can be gone on with
 
 	at diag.Span
 }

@@ -34,7 +34,7 @@ type parser struct {
 // The keys a mapping may have, in the order in which the reference shows them.
 var (
 	mappingKeys = []string{"version", "name", "description", "source", "each", "let", "where", "key", "fields", "schema", "rejects", "sinks"}
-	sourceKeys  = []string{"connection", "stream", "schema", "rate", "concurrency", "rate_override"}
+	sourceKeys  = []string{"connection", "stream", "schema", "rate", "concurrency", "rate_override", "sync", "tape", "resume"}
 	fieldKeys   = []string{"value", "type", "timezone", "required", "description"}
 	rejectsKeys = []string{"path", "max"}
 )
@@ -94,7 +94,8 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 		return d
 	}
 	entries := p.unique(e.value)
-	known := map[string]*Text{"connection": &d.Connection, "stream": &d.Stream, "schema": &d.Schema, "rate": &d.Rate, "concurrency": &d.Concurrency, "rate_override": &d.Override}
+	known := map[string]*Text{"connection": &d.Connection, "stream": &d.Stream, "schema": &d.Schema, "rate": &d.Rate, "concurrency": &d.Concurrency, "rate_override": &d.Override,
+		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume}
 	for _, e := range entries {
 		if into, ok := known[e.key.Value]; ok {
 			*into = p.text(e, e.key.Value)

@@ -42,6 +42,10 @@ type planSource struct {
 	stream     Stream
 	limit      Limit
 	connection string
+
+	incremental bool
+	tape        bool          // keep what was fetched
+	resume      time.Duration // how long an interrupted run can be gone on with
 }
 
 // step is an expression with the slots that it reads.

@@ -131,7 +131,7 @@ func (r *run) keepReasons() error {
 func (r *run) open(ctx context.Context) (Source, error) {
 	p, w := r.plan, r.o.World
 	for _, s := range p.sinks {
-		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Options: s.options, Columns: p.columns, World: w})
+		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Options: s.options, Columns: p.columns, Key: p.key, World: w})
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 
 	"pipeline/pipeline/value"
 )
@@ -66,15 +67,33 @@ type SinkConnector struct {
 	// one run with the same target are a diagnostic.
 	Target func(Options) string
 
+	// Rows is set for a sink that delivers row by row: what it was given is
+	// remembered by key, so that nothing is delivered twice.
+	Rows bool
+
 	// Open makes a writer for one run.
 	Open func(context.Context, SinkConfig) (Writer, error)
 }
+
+// Refused is the error of Write where the receiver took some rows and refused
+// others for good: those are rejects.
+type Refused struct{ Rows []RefusedRow }
+
+// RefusedRow is one row that a receiver refused.
+type RefusedRow struct {
+	Row    int    // in the batch
+	Reason string // for people: the status
+	Answer string // what the receiver said, cropped
+}
+
+func (e *Refused) Error() string { return fmt.Sprintf("%d rows were refused", len(e.Rows)) }
 
 // SinkConfig is all a sink is given for one run.
 type SinkConfig struct {
 	Mapping string
 	Options Options
 	Columns []Column
+	Key     []int // columns that make a row the same row; nil: the mapping says none
 	World   *World
 }
 

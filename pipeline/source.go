@@ -76,6 +76,9 @@ type Stream struct {
 	Summary string
 	Key     string   // the record's own key, for rejects and the ledger
 	Schema  Document // what is known of a record; Name is empty where nothing is
+
+	// Incremental streams can be asked for what changed after a time.
+	Incremental bool
 }
 
 // Document is a named text, such as a JSON Schema that is built in.
@@ -104,7 +107,8 @@ type SourceConfig struct {
 	Stream     string
 	Limit      Limit // the rate and concurrency of this mapping, at most the connector's
 	Connection string
-	Tape       Tape // nil: nothing is kept
+	Since      time.Time // incremental: only what changed after; zero: all
+	Tape       Tape      // nil: nothing is kept
 	Offline    bool // answer only from the tape; what is not on it is an error
 	World      *World
 }

@@ -15,9 +15,9 @@ import (
 type Severity uint8
 
 const (
-	// Error: nothing runs until it is mended.
+	// Error stops the run: nothing runs until it is mended.
 	Error Severity = iota
-	// Warning: the run goes on.
+	// Warning lets the run go on.
 	Warning
 )
 

@@ -267,9 +267,8 @@ func TestLocateFindsEveryByte(t *testing.T) {
 		if parent > 0 {
 			w.src.WriteString("é: 東" + cr + "a:" + cr + strings.Repeat(" ", parent))
 		}
-		flow := false
 		if style := rapid.IntRange(0, 4).Draw(t, "style"); style < 3 {
-			flow = rapid.Bool().Draw(t, "flow")
+			flow := rapid.Bool().Draw(t, "flow")
 			if flow {
 				w.src.WriteString(`東: {ä: "ö", `)
 			}

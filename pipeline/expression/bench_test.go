@@ -23,7 +23,9 @@ var fields = []string{
 	`count > 2 and type != "staff"`,
 }
 
-// BenchmarkRecord is a record of twelve fields.
+// BenchmarkRecord is a record of twelve fields: 5 to 6 µs and 63 allocations,
+// of which a third is find over eight items. An operator that is a call of ours
+// costs about twice expr's own.
 func BenchmarkRecord(b *testing.B) {
 	programs := make([]*Program, len(fields))
 	slots := make([][]value.Value, len(fields))

@@ -34,7 +34,7 @@ func (f *fault) in(s site, src string) string {
 }
 
 func (f *fault) null(label, arg string) string {
-	instead := map[class]string{isText: `""`, isMoment: `""`, anything: `""`, isNumeric: "0", isList: "[]", isBool: "false"}[f.want]
+	instead := map[class]string{isText: `""`, anything: `""`, isNumeric: "0", isList: "[]", isBool: "false"}[f.want]
 	if arg == "" {
 		text := fmt.Sprintf("%s needs %s, and is given null", label, f.want)
 		if instead != "" {

@@ -82,8 +82,8 @@ func (f *function) typeOf(args []typed) typed {
 	return f.result
 }
 
-// call checks the arguments and runs f. The budget is charged for what comes
-// out, so that nothing grows without bound.
+// call checks the arguments and runs f. The budget is charged for the texts
+// that go in and come out, so that nothing grows or lasts without bound.
 func (f *function) call(m *Machine, args []any) (any, error) {
 	for i, a := range args {
 		p := &f.params[min(i, len(f.params)-1)]
@@ -93,14 +93,18 @@ func (f *function) call(m *Machine, args []any) (any, error) {
 			}
 		} else if got := classOf(a); p.want&got == 0 {
 			return nil, &fault{code: codeMismatch, arg: i, want: p.want, got: got}
+		} else if s, ok := a.(string); ok {
+			if err := m.read(s); err != nil {
+				return nil, err
+			}
 		}
 	}
 	out, err := f.run(m, args)
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := out.(string); ok && len(s) > smallText {
-		return out, m.spend(len(s))
+	if s, ok := out.(string); ok {
+		return out, m.read(s)
 	}
 	return out, nil
 }

@@ -140,11 +140,9 @@ func uniq(m *Machine, a []any) (any, error) {
 	seen := make(map[string]bool, len(items))
 	out := []any{}
 	for _, item := range items {
-		id := string(appendJSON(nil, item))
-		if n, ok := item.(numeric); ok {
-			if id, err = numberID(n); err != nil {
-				return nil, err
-			}
+		id, err := identityOf(item)
+		if err != nil {
+			return nil, err
 		}
 		if err := m.spend(len(id)); err != nil {
 			return nil, err
@@ -157,9 +155,13 @@ func uniq(m *Machine, a []any) (any, error) {
 	return out, nil
 }
 
-// numberID is the same text for the same number, however it was written.
-func numberID(n numeric) (string, error) {
-	x, err := resolve(n)
+// identityOf is the same text for the same value; for a number, however it was
+// written.
+func identityOf(item any) (string, error) {
+	if classOf(item) != isNumeric {
+		return string(appendJSON(nil, item)), nil
+	}
+	x, err := toNumber(item, 0)
 	if err != nil {
 		return "", err
 	}

@@ -29,12 +29,12 @@ type lowering struct {
 	reads []Read
 	nodes int
 	lets  int
-	names []binding2 // let x = …; and what it is called in the code
+	names []alias // let x = …; and what it is called in the code
 	sites map[siteKey]site
 	fns   conf.FunctionsTable
 }
 
-type binding2 struct{ name, code string }
+type alias struct{ name, code string }
 
 // siteKey finds the call that an error comes from: its place and what is called.
 type siteKey struct {
@@ -230,7 +230,7 @@ func (l *lowering) identifier(n *ast.IdentifierNode) ast.Node {
 
 func (l *lowering) let(n *ast.VariableDeclaratorNode) ast.Node {
 	v, code := l.node(n.Value), l.fresh()
-	l.names = append(l.names, binding2{n.Name, code})
+	l.names = append(l.names, alias{n.Name, code})
 	defer func() { l.names = l.names[:len(l.names)-1] }()
 	return placed(l, &ast.VariableDeclaratorNode{Name: code, Value: v, Expr: l.node(n.Expr)}, n.Location())
 }

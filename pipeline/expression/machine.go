@@ -22,6 +22,7 @@ import (
 const (
 	maxWork   = 1 << 26 // bytes looked at or made, with itemWork for an item of a list
 	itemWork  = 16
+	equalWork = 4       // for comparing with an item of a list
 	loopWork  = 64      // for beginning to walk a list
 	smallText = 256     // bytes of a result that are not counted
 	largeWork = 1 << 20 // work after which the VM's own memory is given back
@@ -98,7 +99,7 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 		}
 		x, err := load(v)
 		if err != nil {
-			return value.Value{}, &EvalError{Code: codeEval, From: p.spans[i].from, To: p.spans[i].to, Message: fmt.Sprintf("%s: %v", p.spans[i].in(p.source), err)}
+			return value.Value{}, p.unreadable(i, err)
 		}
 		m.env[slotName(i)] = x
 	}
@@ -126,6 +127,17 @@ func (p *Program) invalid(i int, v value.Value) *EvalError {
 	}
 	return &EvalError{Code: codeMismatch, From: p.spans[i].from, To: p.spans[i].to,
 		Message: fmt.Sprintf("%s: %s is a %s and not an object", path, through, v.Text())}
+}
+
+// unreadable is the error for a slot that is not what its kind says.
+func (p *Program) unreadable(i int, err error) *EvalError {
+	at := p.spans[i]
+	e := &EvalError{Code: codeEval, From: at.from, To: at.to, Message: fmt.Sprintf("%s: %v", at.in(p.source), err)}
+	var why *fault
+	if errors.As(err, &why) {
+		e.Code = why.code
+	}
+	return e
 }
 
 // evalError says where in the source a run failed, and why.
@@ -169,6 +181,14 @@ func (m *Machine) spend(n int) error {
 		return tooMuch()
 	}
 	return nil
+}
+
+// read charges for looking at s, or for having made it.
+func (m *Machine) read(s string) error {
+	if len(s) <= smallText {
+		return nil
+	}
+	return m.spend(len(s))
 }
 
 // items is the list v taken apart; v is of class isList. Asked again for the

@@ -29,7 +29,7 @@ func (c *checker) visitPath(node ast.Node) (typed, bool) {
 	}
 	root := steps[0]
 	shape, local := c.scope.Locals[root.name]
-	if local {
+	if _, quoted := root.node.(*ast.StringNode); local && !quoted { // $env["…"] is always the record's
 		c.reads[node] = Read{Path: []string{root.name}, Local: true}
 	} else {
 		path := make([]string, len(steps))

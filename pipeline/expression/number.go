@@ -130,7 +130,7 @@ func twoNumbers(a []any) (x, y any, err error) {
 	return x, y, err
 }
 
-// arithmetic is one of + - *.
+// arithmeticOp is one of + - *.
 type arithmeticOp byte
 
 // compute is x op y.

@@ -1,0 +1,109 @@
+// Package jsonl writes rows as JSON Lines: one object per line, its keys in the
+// order of the columns.
+package jsonl
+
+import (
+	"context"
+	"strings"
+
+	"pipeline/pipeline"
+	"pipeline/pipeline/value"
+)
+
+// Options are the options of the sink, with their defaults.
+type Options struct {
+	Path        string `option:"path,output,required" doc:"file to write; - is stdout"`
+	Compression string `option:"compression" values:"none,gzip" doc:"compression of the file"`
+}
+
+var defaults = Options{Compression: pipeline.CompressionNone}
+
+// Connector is the sink "jsonl".
+func Connector() pipeline.SinkConnector {
+	return pipeline.SinkConnector{
+		Name:    "jsonl",
+		Summary: "A file with one JSON object per line, or stdout",
+		Options: pipeline.OptionsOf(defaults),
+		Check:   check,
+		Target:  func(o pipeline.Options) string { return o.String("path") },
+		Open:    open,
+	}
+}
+
+func check(options pipeline.Options) []pipeline.OptionError {
+	o := decoded(options)
+	if strings.HasSuffix(o.Path, ".gz") && o.Compression == pipeline.CompressionNone {
+		return []pipeline.OptionError{{Option: "path", Message: "the name says gzip, and the file is not compressed", Hint: "add `compression: gzip`, or take the .gz off the name"}}
+	}
+	return nil
+}
+
+func decoded(options pipeline.Options) Options {
+	o := defaults
+	options.Decode(&o)
+	return o
+}
+
+func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
+	o := decoded(c.Options)
+	out, err := pipeline.OpenOutput(c.World, o.Path, o.Compression)
+	if err != nil {
+		return nil, err
+	}
+	return newWriter(out, c.Columns), nil
+}
+
+// bufferSize is how many bytes of rows are written at a time.
+const bufferSize = 64 << 10
+
+// writer appends rows into one buffer. BenchmarkWrite: 0 allocs/row.
+type writer struct {
+	*pipeline.Output
+	before [][]byte // what goes before each value: {"name": or ,"name":
+	buf    []byte
+}
+
+func newWriter(out *pipeline.Output, columns []pipeline.Column) *writer {
+	w := &writer{Output: out, buf: make([]byte, 0, bufferSize+bufferSize/4)}
+	for i, c := range columns {
+		before := []byte{','}
+		if i == 0 {
+			before[0] = '{'
+		}
+		w.before = append(w.before, append(value.AppendJSONString(before, c.Name), ':'))
+	}
+	return w
+}
+
+// Write appends the rows of b.
+func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
+	for i := range b.Len() {
+		for column, v := range b.Row(i) {
+			w.buf = v.AppendJSON(append(w.buf, w.before[column]...))
+		}
+		w.buf = append(w.buf, "}\n"...)
+		if len(w.buf) >= bufferSize {
+			if err := w.drain(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Flush makes every row so far durable.
+func (w *writer) Flush(context.Context) error {
+	if err := w.drain(); err != nil {
+		return err
+	}
+	return w.Output.Flush()
+}
+
+// Commit publishes what was flushed.
+func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
+
+func (w *writer) drain() error {
+	_, err := w.Output.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}

@@ -1,0 +1,273 @@
+package rest
+
+// caller.go is the one way by which a source asks its platform: limit, then
+// credentials, then the call, then again where that is safe and may help.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pipeline/pipeline"
+)
+
+// How calls are repeated.
+const (
+	maxTries     = 5
+	maxPatience  = 5 * time.Minute // of all tries and the waits between them, without waiting for the limit
+	backoffBase  = 500 * time.Millisecond
+	backoffCap   = 30 * time.Second
+	maxRedirects = 5
+)
+
+// caller makes the calls of one Read. It makes one at a time.
+type caller struct {
+	d          *declaration
+	base       *url.URL
+	connection string
+	subject    string // what is asked for, in messages: `event "25198085"`
+	budget     *budget
+	limits     []pipeline.Limit
+	http       http.RoundTripper
+	world      *pipeline.World
+
+	header http.Header // of every call, with the token; nil before the first
+	buf    []byte      // memory for the next answer
+	size   int         // bytes of the last answer: the next one is likely as long
+}
+
+// get asks for u until there is an answer that accept takes. An answer that it
+// does not take is asked for again. A nil answer means that the list is empty.
+func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error) (*answer, error) {
+	if err := c.login(); err != nil {
+		return nil, err
+	}
+	var spent time.Duration
+	for try := 0; ; try++ {
+		began := time.Now()
+		ans, waited, err := c.follow(ctx, u, try, accept)
+		spent += time.Since(began) - waited
+		var fault *Error
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err == nil:
+			return ans, nil
+		case !errors.As(err, &fault):
+			return nil, err
+		case c.d.means(fault.Status) == meansSkip:
+			return nil, nil
+		}
+		fault.Tries = try + 1
+		pause := backoff(try)
+		if fault.after > 0 {
+			pause = fault.after
+		}
+		if !fault.retry || fault.Tries == maxTries {
+			return nil, fault
+		}
+		if spent+pause > maxPatience {
+			if fault.after > 0 {
+				fault.Message = fmt.Sprintf("the platform asks to wait %v before the next call, and a run waits %v in all; run again after that", fault.after, maxPatience)
+			}
+			return nil, fault
+		}
+		spent += pause
+		c.report(pipeline.Call{WaitFor: time.Now().Add(pause)})
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// login takes the token of the connection, once for all calls.
+func (c *caller) login() error {
+	if c.header != nil {
+		return nil
+	}
+	header := http.Header{
+		"Accept":          {"application/json"},
+		"Accept-Encoding": {"gzip"},
+		"User-Agent":      {"pipeline"},
+	}
+	if c.d.auth.style != authNone {
+		if c.world.Token == nil {
+			return c.loginFault(fmt.Errorf("there is none; set %s", TokenVariable(c.connection)))
+		}
+		token, err := c.world.Token(c.connection)
+		switch {
+		case err != nil:
+			return c.loginFault(err)
+		case token.Value == "":
+			return c.loginFault(fmt.Errorf("it is empty; set %s", TokenVariable(c.connection)))
+		case c.d.auth.style != authBasic && !plainText(token.Value):
+			return c.loginFault(errors.New("it holds a line break or another character that no token has; copy it again"))
+		}
+		c.d.auth.apply(header, token)
+	}
+	c.header = header
+	return nil
+}
+
+// follow is one try: a call, and those to which it is redirected on the same
+// host. waited is how long it waited for the limit.
+func (c *caller) follow(ctx context.Context, u *url.URL, try int, accept func(*answer) error) (_ *answer, waited time.Duration, _ error) {
+	for range maxRedirects + 1 {
+		ans, w, err := c.call(ctx, u, try, accept)
+		waited += w
+		if err != nil || ans.status < 300 {
+			return ans, waited, err
+		}
+		next, err := u.Parse(ans.header.Get("Location"))
+		if err != nil || !sameOrigin(u, next) {
+			e := c.fault(u, Refused, "the platform sends us to another address, which is not followed with a token; is base_url right?")
+			e.Status = ans.status
+			return nil, waited, e
+		}
+		u = next
+	}
+	return nil, waited, c.fault(u, Refused, fmt.Sprintf("the platform sent us on more than %d times", maxRedirects))
+}
+
+// call is one call. It is reported, however it ends.
+func (c *caller) call(ctx context.Context, u *url.URL, try int, accept func(*answer) error) (*answer, time.Duration, error) {
+	waited, err := c.budget.wait(ctx, c.limits, func(until time.Time) { c.report(pipeline.Call{WaitFor: until}) })
+	if err != nil {
+		return nil, waited, err
+	}
+	began := time.Now()
+	res, body, err := exchange(ctx, c.http, u, c.header.Clone(), c.buf, c.size)
+	c.budget.answered()
+	done := pipeline.Call{Took: time.Since(began), Waited: waited, Retry: try, Bytes: int64(len(body))}
+	var ans *answer
+	if err != nil {
+		err = c.exchangeFault(u, err)
+	} else {
+		done.Status = res.StatusCode
+		ans, err = c.judge(u, res, body, accept)
+	}
+	var fault *Error
+	if errors.As(err, &fault) {
+		done.Err = fault.Message
+		if fault.after > 0 {
+			// whoever shares the budget would be told the same; nobody is held
+			// for longer than a run waits, or one odd header would hang them all
+			c.budget.book.pause(time.Now().Add(min(fault.after, maxPatience)))
+		}
+	}
+	c.report(done)
+	return ans, waited, err
+}
+
+// judge is what an answer is worth.
+func (c *caller) judge(u *url.URL, res *http.Response, body []byte, accept func(*answer) error) (*answer, error) {
+	ans := &answer{url: u, status: res.StatusCode, header: res.Header, body: body}
+	switch {
+	case isRedirect(res.StatusCode) && res.Header.Get("Location") != "":
+		return ans, nil
+	case res.StatusCode < 200 || res.StatusCode > 299:
+		return nil, c.statusFault(u, res)
+	}
+	c.size = len(body) + len(body)/8
+	err := accept(ans)
+	if err == nil {
+		return ans, nil
+	}
+	var fault *Error
+	if errors.As(err, &fault) {
+		return nil, fault
+	}
+	bad := c.fault(u, BadAnswer, fmt.Sprintf("the answer is not what the connector declares: %v", err))
+	if kind := res.Header.Get("Content-Type"); strings.Contains(kind, "html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
+		bad.Message = fmt.Sprintf("the answer looks like an HTML page (%q), not JSON; check base_url, and that no login page or proxy stands in between", shorten(kind, 60))
+	}
+	bad.Status, bad.Err, bad.retry = res.StatusCode, err, true
+	return nil, bad
+}
+
+// exchangeFault is a call without a usable answer.
+func (c *caller) exchangeFault(u *url.URL, err error) error {
+	var large tooLarge
+	if errors.As(err, &large) {
+		e := c.fault(u, TooLarge, large.Error())
+		if c.d.sizeOption() {
+			e.Message += "; set page_size lower"
+		}
+		return e
+	}
+	e := c.fault(u, Unavailable, connectionWords(err, u.Host))
+	e.Err, e.retry = err, true
+	return e
+}
+
+// connectionWords says in plain words why there was no answer.
+func connectionWords(err error, host string) string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("there is no host %s; check base_url and the network", host)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("nothing answers at %s", host)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the answer was cut off in the middle"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Sprintf("%s closed the connection without an answer", host)
+	}
+	return fmt.Sprintf("no answer: %v", err)
+}
+
+func (c *caller) report(call pipeline.Call) {
+	if c.world.Calls != nil {
+		c.world.Calls(call)
+	}
+}
+
+func isRedirect(status int) bool {
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) && b.User == nil
+}
+
+// backoff is how long to wait after the try of that number: anything up to a
+// bound that doubles, so that callers who failed together do not come back
+// together.
+func backoff(try int) time.Duration {
+	return rand.N(min(backoffBase<<try, backoffCap) + 1)
+}
+
+// retryAfter is how long the header of that name asks to wait, 0 where it says
+// nothing of use. It is a number of seconds or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+		const most = 10 * 365 * 24 * 60 * 60 // beyond that a Duration would overflow some day
+		return time.Duration(max(0, min(seconds, most))) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, at.Sub(now).Round(time.Second))
+	}
+	return 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,107 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Reason is what kind of thing went wrong with a call.
+type Reason string
+
+// The reasons.
+const (
+	LoginAgain  Reason = "login-again" // the token is missing, or not good any more
+	Forbidden   Reason = "forbidden"   // the user behind the token may not see this
+	NotFound    Reason = "not-found"   // there is no such thing; most often a wrong id
+	Limited     Reason = "limited"     // the platform asks to wait longer than we do
+	Unavailable Reason = "unavailable" // no answer, or one that says that the platform has a problem
+	BadAnswer   Reason = "bad-answer"  // an answer that is not what was declared
+	TooLarge    Reason = "too-large"   // an answer above the size limit
+	Refused     Reason = "refused"     // any other status, or an address that we do not follow
+)
+
+// Error is why a call to a platform came to nothing, in words for the person
+// who runs the mapping. It never holds a token, a query or anything of an
+// answer's content.
+type Error struct {
+	Reason    Reason
+	Connector string
+	Method    string
+	Path      string // of the address, escaped
+	Status    int    // of the last answer; 0 where there was none
+	Tries     int    // calls made for it
+	Message   string // what is wrong and what to do about it
+	Err       error  // the cause, where there is one
+
+	retry bool          // asking again may help
+	after time.Duration // how long the platform asked us to wait before that
+}
+
+// Error names the connector, the call, the status and the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s %s: ", e.Connector, e.Method, shorten(e.Path, 200))
+	if e.Status != 0 && e.Reason != BadAnswer && e.Reason != TooLarge {
+		b.WriteString(statusWords(e.Status) + ": ")
+	}
+	b.WriteString(e.Message)
+	if e.Tries > 1 {
+		fmt.Fprintf(&b, " (gave up after %d tries)", e.Tries)
+	}
+	return b.String()
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func statusWords(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
+
+// fault is a new error about a call.
+func (c *caller) fault(u *url.URL, reason Reason, message string) *Error {
+	return &Error{Reason: reason, Connector: c.d.name, Method: http.MethodGet, Path: u.EscapedPath(), Tries: 1, Message: message}
+}
+
+// statusFault is what a status that is not a success means to people.
+func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
+	e := c.fault(u, Refused, "the platform refused the call")
+	e.Status = res.StatusCode
+	meaning := c.d.means(e.Status)
+	switch {
+	case meaning == meansLogin:
+		e.Reason = LoginAgain
+		e.Message = fmt.Sprintf("the token of connection %q is not accepted any more; log in again: set %s to a fresh token", c.connection, TokenVariable(c.connection))
+		if c.d.auth.oauth.neverExpires {
+			e.Message = fmt.Sprintf("the token of connection %q is not accepted: it was withdrawn, or is of another platform; log in again: set %s to a fresh token", c.connection, TokenVariable(c.connection))
+		}
+	case meaning == meansRetry:
+		e.retry, e.after = true, retryAfter(res.Header.Get("Retry-After"), time.Now())
+		e.Reason, e.Message = Unavailable, "the platform has a problem; run again later"
+		if e.Status == http.StatusTooManyRequests {
+			e.Reason, e.Message = Limited, "the platform's own limit was reached; lower rate in the mapping, or see who else uses these credentials"
+		}
+	case e.Status == http.StatusForbidden:
+		e.Reason = Forbidden
+		e.Message = fmt.Sprintf("the user behind the token of connection %q may not see %s, or the organisation is not enabled for these credentials; ask for access on the platform", c.connection, c.subject)
+	case e.Status == http.StatusNotFound:
+		e.Reason = NotFound
+		e.Message = fmt.Sprintf("there is no %s; check the id and base_url", c.subject)
+	}
+	return e
+}
+
+// loginFault is a call that cannot be made for want of a token.
+func (c *caller) loginFault(err error) error {
+	return fmt.Errorf("%s: token of connection %q: %w", c.d.name, c.connection, err)
+}

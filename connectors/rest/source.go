@@ -1,0 +1,206 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
+)
+
+// source reads one stream of a declared connector.
+type source struct {
+	d      *declaration
+	stream *stream
+	cfg    pipeline.SourceConfig
+	base   *url.URL
+	size   int64 // records a page; 0: unknown
+	budget *budget
+	http   http.RoundTripper
+}
+
+// open makes a source. It does no call.
+func (e *Engine) open(d *declaration, cfg pipeline.SourceConfig) (pipeline.Source, error) {
+	if wrong := d.check(cfg.Options); len(wrong) > 0 {
+		return nil, fmt.Errorf("open %s: %s: %s", d.name, wrong[0].Message, wrong[0].Hint)
+	}
+	s := &source{d: d, cfg: cfg, http: cfg.World.HTTP}
+	if err := s.choose(cfg.Stream); err != nil {
+		return nil, err
+	}
+	address := d.baseURL
+	if given := cfg.Options.String(optionBaseURL); given != "" {
+		address = given
+	}
+	base, problem, _ := parseBaseURL(address)
+	if problem != "" {
+		return nil, fmt.Errorf("open %s: %s", d.name, problem)
+	}
+	s.base = base
+	s.size = s.stream.paging.size.initial
+	if asked := cfg.Options.Int(optionPageSize); asked > 0 && s.stream.paging.size.param != "" {
+		s.size = min(asked, s.stream.paging.size.max)
+	}
+	if s.http == nil {
+		s.http = e.roundTripper()
+	}
+	s.budget = e.budget(budgetKey{d.name, base.String(), s.connection()})
+	return s, nil
+}
+
+// choose takes the stream of that name; empty is the first.
+func (s *source) choose(name string) error {
+	i := slices.IndexFunc(s.d.streams, func(st stream) bool { return name == "" || st.name == name })
+	if i < 0 {
+		var names []string
+		for _, st := range s.d.streams {
+			names = append(names, st.name)
+		}
+		hint := diag.DidYouMean(name, names)
+		if hint == "" {
+			hint = "it has " + strings.Join(names, ", ")
+		}
+		return fmt.Errorf("open %s: there is no stream %q; %s", s.d.name, name, hint)
+	}
+	s.stream = &s.d.streams[i]
+	return nil
+}
+
+// connection is whose credentials are used.
+func (s *source) connection() string {
+	if s.cfg.Connection != "" {
+		return s.cfg.Connection
+	}
+	return s.d.name
+}
+
+// Read yields the pages after from. While yield runs, the next page is asked
+// for: one, and no more.
+func (s *source) Read(ctx context.Context, from pipeline.Position, yield func(*pipeline.Page) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := s.chain()
+	if err := c.resume(from); err != nil {
+		return err
+	}
+	page, err := c.fetch(ctx)
+	for err == nil && page != nil {
+		ahead := fetchAhead(ctx, c)
+		if err := yield(page); err != nil {
+			cancel()
+			if got := <-ahead; got.page != nil {
+				got.page.Release()
+			}
+			return err
+		}
+		got := <-ahead
+		page, err = got.page, got.err
+	}
+	return err
+}
+
+type fetched struct {
+	page *pipeline.Page
+	err  error
+}
+
+// fetchAhead asks for the next page of c, which nobody else touches before it
+// is received.
+func fetchAhead(ctx context.Context, c *chain) <-chan fetched {
+	out := make(chan fetched, 1)
+	go func() {
+		page, err := c.fetch(ctx)
+		out <- fetched{page, err}
+	}()
+	return out
+}
+
+// chain is a new reader of the list.
+func (s *source) chain() *chain {
+	return &chain{
+		caller: &caller{
+			d:          s.d,
+			base:       s.base,
+			connection: s.connection(),
+			subject:    s.subject(),
+			budget:     s.budget,
+			limits:     limitsOf(s.d.limit, s.cfg.Limit),
+			http:       s.http,
+			world:      s.cfg.World,
+		},
+		stream:  s.stream,
+		options: s.cfg.Options,
+		size:    s.size,
+		seed:    maphash.MakeSeed(),
+		seen:    map[uint64]bool{},
+	}
+}
+
+// subject is what is asked for, in messages: `event "25198085"`.
+func (s *source) subject() string {
+	var parts []string
+	for _, name := range s.stream.path.names {
+		parts = append(parts, fmt.Sprintf("%s %q", name, optionText(s.cfg.Options[name])))
+	}
+	if len(parts) == 0 {
+		return "list of " + s.stream.name
+	}
+	return strings.Join(parts, " with ")
+}
+
+// fetch asks for the next page; nil is the end of the list.
+func (c *chain) fetch(ctx context.Context) (*pipeline.Page, error) {
+	if c.at.End {
+		return nil, nil
+	}
+	u, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	page := pipeline.NewPage()
+	c.caller.buf = page.Buf
+	var next spot
+	ans, err := c.caller.get(ctx, u, func(ans *answer) error {
+		page.Buf = ans.body // which may have been moved to make room
+		records, err := pipeline.Elements(ans.body, c.stream.records, page.Records[:0])
+		if err != nil {
+			return err
+		}
+		page.Records = records
+		next, err = c.next(u, ans, records)
+		return err
+	})
+	if err != nil {
+		page.Release()
+		return nil, c.atPage(err)
+	}
+	if ans == nil { // a status that means: nothing here
+		next = c.at.end()
+		next.Page++
+		page.Records = page.Records[:0]
+	}
+	page.Number, page.Next = c.at.Page, next.position()
+	c.at = next
+	return page, nil
+}
+
+// atPage says which page an error is about, where it does not itself.
+func (c *chain) atPage(err error) error {
+	var fault *Error
+	if errors.As(err, &fault) && c.at.Page > 1 && !strings.HasPrefix(fault.Message, "page ") {
+		fault.Message = fmt.Sprintf("page %d: %s", c.at.Page, fault.Message)
+	}
+	return err
+}
+
+// sizeOption reports whether a mapping can ask for smaller pages.
+func (d *declaration) sizeOption() bool {
+	_, most := d.pageSizes()
+	return most > 0
+}

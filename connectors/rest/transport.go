@@ -1,0 +1,158 @@
+package rest
+
+// transport.go makes one call and reads its answer within bounds: how long a
+// platform may be silent, and how much it may say.
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The bounds of one call.
+const (
+	connectTimeout   = 10 * time.Second
+	firstByteTimeout = 60 * time.Second
+	idleTimeout      = 30 * time.Second // between two pieces of a body
+	maxHeader        = 64 << 10         // bytes
+	maxBody          = 64 << 20         // bytes, decoded
+	maxRatio         = 200              // decoded to compressed
+	ratioFrom        = 1 << 20          // decoded bytes below which no ratio does harm
+	maxHint          = 8 << 20          // bytes that are set aside because an answer says that it will be so long
+	maxDrain         = 64 << 10         // bytes of an unwanted body that are read, so that the connection can be used again
+)
+
+// newTransport is what calls go through outside of tests.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    connectTimeout,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    8,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true, // answers are decoded here, within bounds
+	}
+}
+
+// answer is what a call returned: a success, a redirect or another status.
+type answer struct {
+	url    *url.URL
+	status int
+	header http.Header
+	body   []byte // of a success, in the caller's buf
+}
+
+// silence is a platform that says nothing for too long.
+type silence struct {
+	after time.Duration
+	what  string
+}
+
+func (s *silence) Error() string { return fmt.Sprintf("%s for %v", s.what, s.after) }
+
+// tooLarge is an answer above the bounds.
+type tooLarge string
+
+func (t tooLarge) Error() string { return string(t) }
+
+// exchange sends one GET and reads the answer into buf, which grows where it is
+// too small; hint is how long the answer may be.
+func exchange(ctx context.Context, rt http.RoundTripper, u *url.URL, header http.Header, buf []byte, hint int) (_ *http.Response, body []byte, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(firstByteTimeout, func() { cancel(&silence{firstByteTimeout, "the platform did not answer"}) })
+	defer watch.Stop()
+	defer func() {
+		// what a cancelled call says of itself is less than why it was cancelled
+		var quiet *silence
+		if err != nil && errors.As(context.Cause(ctx), &quiet) {
+			err = quiet
+		}
+	}()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header = header
+	res, err := rt.RoundTrip(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = res.Body.Close() }() // what matters of it was read
+	watch.Stop()
+	idle := time.AfterFunc(idleTimeout, func() { cancel(&silence{idleTimeout, "the platform fell silent in the middle of an answer"}) })
+	defer idle.Stop()
+	wire := &wireReader{r: res.Body, progress: func() { idle.Reset(idleTimeout) }}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		_, _ = io.CopyN(io.Discard, wire, maxDrain) // only for the sake of the connection
+		return res, nil, nil
+	}
+	body, err = readBody(res, wire, buf, hint)
+	return res, body, err
+}
+
+// wireReader counts what comes over the wire.
+type wireReader struct {
+	r        io.Reader
+	n        int64
+	progress func()
+}
+
+func (w *wireReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.n += int64(n)
+		w.progress()
+	}
+	return n, err
+}
+
+// readBody is the decoded body, in buf where there is room.
+func readBody(res *http.Response, wire *wireReader, buf []byte, hint int) ([]byte, error) {
+	var src io.Reader = wire
+	packed := false
+	switch encoding := strings.ToLower(res.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+		if res.ContentLength > maxBody {
+			return nil, tooLarge(fmt.Sprintf("the answer has %d MiB; at most %d MiB are read", res.ContentLength>>20, maxBody>>20))
+		}
+		hint = max(hint, int(min(res.ContentLength, maxHint))+1)
+	case "gzip":
+		z, err := gzip.NewReader(wire)
+		if err != nil {
+			return nil, fmt.Errorf("unpack the answer: %w", err)
+		}
+		src, packed = z, true
+	default:
+		return nil, fmt.Errorf("the answer is packed as %q, which was not asked for", shorten(encoding, 40))
+	}
+	body := slices.Grow(buf[:0], max(hint, 4<<10))
+	for {
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+		n, err := src.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > maxBody:
+			return nil, tooLarge(fmt.Sprintf("the answer has more than %d MiB", maxBody>>20))
+		case packed && len(body) > ratioFrom && int64(len(body)) > maxRatio*wire.n:
+			return nil, tooLarge(fmt.Sprintf("the answer unpacks to more than %d times its size, as no list of records does", maxRatio))
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"time"
 
 	"pipeline/pipeline/diag"
@@ -98,6 +99,28 @@ type rejectsPlan struct {
 	path     string
 	maxCount int     // -1: any number
 	maxShare float64 // of all records read; 1: any share
+}
+
+// questions are the questions that the expressions ask, each once.
+func (p *Plan) questions() []string {
+	var out []string
+	add := func(s step) {
+		for _, q := range s.program.Questions() {
+			if !slices.Contains(out, q) {
+				out = append(out, q)
+			}
+		}
+	}
+	for _, l := range p.lets {
+		add(l.step)
+	}
+	if p.where != nil {
+		add(*p.where)
+	}
+	for _, f := range p.fields {
+		add(f.step)
+	}
+	return out
 }
 
 // Name is the mapping's name.

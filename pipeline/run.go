@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +27,16 @@ type RunOptions struct {
 	// Stop, when closed, ends reading: what was read is mapped, nothing is
 	// published, and Run returns a *Stopped.
 	Stop <-chan struct{}
+	// State is the folder of what this mapping keeps between runs; empty keeps
+	// nothing.
+	State string
+	// Replay maps what the last complete run fetched, without a call. Fresh
+	// starts over where an interrupted run could be gone on with.
+	Replay, Fresh bool
+	// Share, where it is not nil, is that of all runs of this process.
+	Share *Share
+	// Notice is told what a user should know before the run; it may be nil.
+	Notice func(message string)
 	// Override replaces options of the source, such as its base_url.
 	Override Options
 	// Source is read instead of the connector's, and rejects.max does not count
@@ -40,13 +52,15 @@ type Report struct {
 	Mapping  string        `json:"mapping"`
 	Source   string        `json:"source"`
 	Pages    int           `json:"pages"`
-	Read     int           `json:"read"`              // records
-	Written  int           `json:"written"`           // rows
-	Exploded int           `json:"exploded"`          // rows beyond one per record, from each:
-	Filtered int           `json:"filtered"`          // records that made no row
-	Rejected int           `json:"rejected"`          // records
-	Causes   []Cause       `json:"causes,omitempty"`  // of rejects, in the order they first came
-	Rejects  string        `json:"rejects,omitempty"` // the reject file, where there is one
+	Read     int           `json:"read"`               // records
+	Written  int           `json:"written"`            // rows
+	Exploded int           `json:"exploded"`           // rows beyond one per record, from each:
+	Filtered int           `json:"filtered"`           // records that made no row
+	Rejected int           `json:"rejected"`           // records
+	FromTape int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
+	Causes   []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
+	Warnings []string      `json:"warnings,omitempty"` // what a user should look at
+	Rejects  string        `json:"rejects,omitempty"`  // the reject file, where there is one
 	Targets  []string      `json:"targets"`
 	Took     time.Duration `json:"-"`
 }
@@ -91,9 +105,21 @@ type run struct {
 	sinks  []Writer
 	reject *rejectFile
 	causes map[string]int // index in report.Causes
+	kept   kept
+	leave  func() // ends what is shared with other runs
 }
 
 func (r *run) run(ctx context.Context) (err error) {
+	defer func() {
+		if r.leave != nil {
+			r.leave()
+		}
+		r.report.FromTape = int(r.kept.hits.Load())
+		err = errors.Join(err, r.kept.close(r.o.Share))
+	}()
+	if err := r.keep(); err != nil {
+		return err
+	}
 	source, err := r.open(ctx)
 	if err != nil {
 		return errors.Join(err, r.abort())
@@ -151,7 +177,37 @@ func (r *run) open(ctx context.Context) (Source, error) {
 	return p.source.connector.Open(ctx, SourceConfig{
 		Mapping: p.name, Connector: p.source.connector.Name, Options: options, Stream: p.source.stream.Name,
 		Limit: p.source.limit, Connection: p.source.connection, World: w,
+		Since: r.since(), Tape: r.tape(), Offline: r.kept.replay,
 	})
+}
+
+// tape is what the source keeps its answers on, or nil.
+func (r *run) tape() Tape {
+	if r.kept.tape == nil {
+		return nil
+	}
+	counted := &countedTape{Tape: r.kept.tape, hits: &r.kept.hits}
+	if r.o.Share == nil || r.kept.replay {
+		return counted
+	}
+	shared := r.o.Share.join(r.kept.identity, r.kept.tape)
+	r.leave = shared.leave
+	counted.Tape = shared
+	return counted
+}
+
+// countedTape counts the answers that were on the tape.
+type countedTape struct {
+	Tape
+	hits *atomic.Int64
+}
+
+func (t *countedTape) Get(request string, dst []byte) ([]byte, bool, error) {
+	body, ok, err := t.Tape.Get(request, dst)
+	if ok {
+		t.hits.Add(1)
+	}
+	return body, ok, err
 }
 
 func targetPath(w *World, target string) string {
@@ -198,9 +254,12 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		}
 		return err
 	})
-	for range workers {
+	mappers := make([]*mapper, workers)
+	for i := range mappers {
+		mappers[i] = newMapper(r.plan, r.o.World.Now)
+	}
+	for _, m := range mappers {
 		g.Go(func() error {
-			m := newMapper(r.plan, r.o.World.Now)
 			for j := range work {
 				m.page(j)
 				j.done <- struct{}{}
@@ -220,7 +279,19 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		return nil
 	})
 	err = g.Wait()
+	r.unasked(mappers)
 	return stopped, err
+}
+
+// unasked warns of questions that the mapping reads and no record had: they
+// were renamed on the form, or are spelt wrong.
+func (r *run) unasked(mappers []*mapper) {
+	for _, question := range r.plan.questions() {
+		asked := slices.ContainsFunc(mappers, func(m *mapper) bool { return m.machine.Asked(question) })
+		if r.report.Written > 0 && !asked {
+			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no record had the question %q; was it renamed on the form?", question))
+		}
+	}
 }
 
 // read takes pages from the source until its end, the limit, or a stop.
@@ -354,7 +425,7 @@ func (r *run) commit(ctx context.Context) error {
 		}
 	}
 	r.report.Rejects = r.reject.published
-	return nil
+	return r.advance()
 }
 
 // abort leaves nothing half written.

@@ -37,6 +37,7 @@ type Fault struct {
 // encoded, in order.
 type Page struct {
 	Number  int      // 1-based number of the request; 0 where the source has no pages
+	First   int      // 0-based place of the first record in the source's page, where a page comes in pieces
 	Records []Record // they point into Buf
 	Next    Position // where to resume after this page
 	Buf     []byte   // memory of the page; the source grows it, the engine recycles it
@@ -109,7 +110,7 @@ type SourceConfig struct {
 	Connection string
 	Since      time.Time // incremental: only what changed after; zero: all
 	Tape       Tape      // nil: nothing is kept
-	Offline    bool // answer only from the tape; what is not on it is an error
+	Offline    bool      // answer only from the tape; what is not on it is an error
 	World      *World
 }
 

@@ -19,6 +19,14 @@ func Elements(body []byte, envelopes []string, dst []Record) ([]Record, error) {
 	return dst, err
 }
 
+// Members calls yield with the name of each member of the JSON object doc, as it
+// is written between its quotes, and with its value; both are slices of doc. As
+// with Elements only the structure is looked at. Where doc is no object, or is
+// cut off, the error says what was there instead.
+func Members(doc []byte, yield func(name, value []byte)) error {
+	return jsonrow.Members(doc, yield)
+}
+
 // Lookup is the value under a path of names in the JSON document body; null
 // where it is absent.
 func Lookup(body []byte, path ...string) (value.Value, error) {

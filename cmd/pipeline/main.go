@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	_ "time/tzdata" // time zones of mappings, also where the machine has none
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,9 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	engine := rest.New()
 	a := &app{engine: engine, registry: connectors.All(engine), stdin: stdin, stdout: stdout, stderr: stderr}
+	if _, ok := stderr.(*os.File); !ok {
+		a.stdout, a.stderr = &lockedWriter{w: stdout}, &lockedWriter{w: stderr}
+	}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -70,6 +74,18 @@ func isCobraUsage(err error) bool {
 	return strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "invalid argument")
 }
 
+// lockedWriter lets runs beside each other write to what is no file.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
 // app is what all commands share.
 type app struct {
 	engine         *rest.Engine
@@ -102,7 +118,7 @@ reason, and never delivered.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.connectorsCommand(), a.functionsCommand(), a.sandboxCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.connectorsCommand(), a.functionsCommand(), a.sandboxCommand(), a.purgeCommand(), a.versionCommand())
 	return root
 }
 

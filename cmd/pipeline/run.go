@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"pipeline/connectors/rest"
 	"pipeline/pipeline"
@@ -18,8 +22,11 @@ import (
 // runFlags are the flags of run.
 type runFlags struct {
 	sandbox  bool
+	replay   bool
+	fresh    bool
 	limit    int
 	out      string
+	state    string
 	json     bool
 	progress string
 }
@@ -36,6 +43,11 @@ no call is made.
 Output files appear whole or not at all. Records that cannot be delivered are
 kept in NAME.rejects.jsonl, each with its place and the reason.
 
+What is fetched is kept on a tape before it is used. After a crash, the same
+command goes on where it was and makes the same files; with --replay a changed
+mapping is run over what was fetched, without a call. Several mappings run
+beside each other, and what two of them read is fetched once.
+
 Credentials come from the environment: PIPELINE_<CONNECTION>_TOKEN.
 
 Exit codes: 0 all rows delivered; 1 the network, the disk, the credentials or
@@ -45,11 +57,17 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
   pipeline run --sandbox mappings/gevme-attendees.yaml
 
   # the first ten records, as gevme-attendees.sample.csv
-  pipeline run --limit 10 mappings/gevme-attendees.yaml`,
+  pipeline run --limit 10 mappings/gevme-attendees.yaml
+
+  # after the mapping was changed: map what was fetched again, without a call
+  pipeline run --replay mappings/gevme-attendees.yaml`,
 		Args: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("limit") && f.limit < 1 {
+			switch {
+			case cmd.Flags().Changed("limit") && f.limit < 1:
 				return usage("--limit takes a number of records, from 1")
+			case f.replay && (f.fresh || f.sandbox):
+				return usage("--replay maps what was fetched before, so it goes neither with --fresh nor with --sandbox")
 			}
 			switch f.progress {
 			case "auto", "plain", "none":
@@ -61,8 +79,11 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.sandbox, "sandbox", false, "call the connector's sandbox inside this process instead of the platform")
+	flags.BoolVar(&f.replay, "replay", false, "map what the last complete run fetched again, without a call")
+	flags.BoolVar(&f.fresh, "fresh", false, "start over instead of going on with an interrupted run")
 	flags.IntVar(&f.limit, "limit", 0, "end after `N` records; files are named NAME.sample.EXT unless --out is given")
 	flags.StringVar(&f.out, "out", "", "put outputs and rejects into the folder `DIR`, which must exist")
+	flags.StringVar(&f.state, "state", "", "keep tapes and positions in the folder `DIR` (default: PIPELINE_STATE, else .pipeline beside the mapping)")
 	flags.BoolVar(&f.json, "json", false, "print events and the summary as JSON lines on stdout")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show progress on stderr: `auto|plain|none`")
 	return cmd
@@ -84,14 +105,56 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	}
 	stop, undo := a.signals()
 	defer undo()
+	return a.runAll(ctx, all, f, stop)
+}
+
+// beside is how many mappings run beside each other.
+const beside = 4
+
+// runAll runs the mappings; one that fails does not stop the others.
+func (a *app) runAll(ctx context.Context, all []checked, f runFlags, stop <-chan struct{}) error {
+	share := &pipeline.Share{}
+	results := make([]result, len(all))
+	var g errgroup.Group
+	g.SetLimit(beside)
+	for i, c := range all {
+		g.Go(func() error {
+			results[i] = a.runPlan(ctx, c, f, share, stop)
+			return nil
+		})
+	}
+	_ = g.Wait() // results say how it went
+	if err := share.Close(); err != nil {
+		return err
+	}
+	if len(all) > 1 && !f.json {
+		a.table(results)
+	}
 	worst := exitDone
-	for _, c := range all {
-		worst = worse(worst, a.runPlan(ctx, c, f, stop))
+	for _, r := range results {
+		worst = worse(worst, r.exit)
 	}
 	if worst != exitDone {
 		return exitCode(worst)
 	}
 	return nil
+}
+
+// result is how one mapping of several went.
+type result struct {
+	report pipeline.Report
+	calls  int
+	exit   int
+}
+
+// table is the end of a run of several mappings.
+func (a *app) table(results []result) {
+	w := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nmapping\tread\twritten\tfiltered\trejected\tcalls\texit code")
+	for _, r := range results {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.report.Mapping, thousands(r.report.Read), thousands(r.report.Written), thousands(r.report.Filtered), thousands(r.report.Rejected), thousands(r.calls), r.exit)
+	}
+	_ = w.Flush() // as with all that is said
 }
 
 // conflicts are mistakes between mappings, or between one and the command line.
@@ -148,7 +211,7 @@ func (a *app) signals() (stop chan struct{}, undo func()) {
 }
 
 // runPlan runs one mapping and says how it went.
-func (a *app) runPlan(ctx context.Context, c checked, f runFlags, stop <-chan struct{}) int {
+func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipeline.Share, stop <-chan struct{}) result {
 	show := newShow(a, c.plan, f)
 	world := &pipeline.World{
 		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
@@ -156,7 +219,13 @@ func (a *app) runPlan(ctx context.Context, c checked, f runFlags, stop <-chan st
 		OutDir: f.out, Sample: f.limit > 0 && f.out == "",
 		Calls: show.call,
 	}
-	o := pipeline.RunOptions{World: world, Limit: f.limit, Stop: stop, Progress: show.progress}
+	o := pipeline.RunOptions{
+		World: world, Limit: f.limit, Stop: stop, Progress: show.progress, Notice: show.notice,
+		Replay: f.replay, Fresh: f.fresh, Share: share,
+	}
+	if !f.sandbox && f.limit == 0 {
+		o.State = filepath.Join(stateFolder(f.state, c.file), c.plan.Name())
+	}
 	if f.sandbox {
 		s, err := a.startSandbox(ctx, c.plan)
 		if err != nil {
@@ -172,6 +241,11 @@ func (a *app) runPlan(ctx context.Context, c checked, f runFlags, stop <-chan st
 		return show.failed(report, err)
 	}
 	return show.finished(report)
+}
+
+// stateFolder is where the mappings beside file keep what they keep.
+func stateFolder(flag, file string) string {
+	return cmp.Or(flag, os.Getenv("PIPELINE_STATE"), filepath.Join(filepath.Dir(file), ".pipeline"))
 }
 
 // exitOf is the exit code of a run that ended with err.

@@ -12,6 +12,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("PIPELINE_TEST_MAIN") != "" { // a test runs this binary as the program
+		main()
+	}
 	testscript.Main(m, map[string]func(){
 		"pipeline": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})

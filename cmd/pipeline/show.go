@@ -17,12 +17,12 @@ import (
 
 // show tells people, or programs, how a run goes.
 type show struct {
-	name     string
-	from     string
-	remote   bool
-	err      io.Writer     // progress and the summary
-	events   *json.Encoder // --json; nil: none
-	pages    bool          // print a line for pages
+	name   string
+	from   string
+	remote bool
+	err    io.Writer     // progress and the summary
+	events *json.Encoder // --json; nil: none
+	pages  bool          // print a line for pages
 
 	mu      sync.Mutex // calls and waits come from the source's goroutine
 	began   time.Time
@@ -100,6 +100,9 @@ func (s *show) progress(r pipeline.Report) {
 }
 
 func (s *show) counts(r pipeline.Report) string {
+	if r.Exploded != 0 {
+		return fmt.Sprintf("%s read, %s rows written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
+	}
 	return fmt.Sprintf("%s read, %s written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
 }
 
@@ -135,17 +138,25 @@ func (s *show) wait(until time.Time) {
 	}
 }
 
-func (s *show) summary(r pipeline.Report, err error, exit int) int {
+// notice says what a user should know before the run.
+func (s *show) notice(message string) {
+	s.emit(event{Event: "notice", Mapping: s.name, Message: message})
+	if s.events == nil {
+		fmt.Fprintf(s.err, "%s: %s\n", s.name, message)
+	}
+}
+
+func (s *show) summary(r pipeline.Report, err error, exit int) result {
 	sum := summary{Event: "summary", Report: r, Calls: s.calls, Retries: s.retries, Seconds: time.Since(s.began).Seconds(), Exit: exit}
 	if err != nil {
 		sum.Error = err.Error()
 	}
 	s.emit(sum)
-	return exit
+	return result{report: r, calls: s.calls, exit: exit}
 }
 
 // failed says why a run did not come to its end.
-func (s *show) failed(r pipeline.Report, err error) int {
+func (s *show) failed(r pipeline.Report, err error) result {
 	exit := exitOf(err)
 	if s.events == nil {
 		fmt.Fprintf(s.err, "%s: %v\n", s.name, err)
@@ -162,14 +173,18 @@ func (s *show) failed(r pipeline.Report, err error) int {
 
 // finished says what became of the records, where they are, and what to do
 // next where something needs doing.
-func (s *show) finished(r pipeline.Report) int {
+func (s *show) finished(r pipeline.Report) result {
 	exit := exitDone
 	if r.Rejected > 0 {
 		exit = exitRejected
 	}
-	if s.events != nil {
-		return s.summary(r, nil, exit)
+	if s.events == nil {
+		s.sayFinished(r)
 	}
+	return s.summary(r, nil, exit)
+}
+
+func (s *show) sayFinished(r pipeline.Report) {
 	fmt.Fprintf(s.err, "%s: %s\n", s.name, s.counts(r))
 	from := s.from
 	if s.remote {
@@ -177,21 +192,33 @@ func (s *show) finished(r pipeline.Report) int {
 		if s.retries > 0 {
 			from += fmt.Sprintf(" (%d repeated)", s.retries)
 		}
+		if r.FromTape > 0 {
+			from += fmt.Sprintf(", %s from the tape", plural(r.FromTape, "answer"))
+		}
 	}
 	fmt.Fprintf(s.err, "  from     %s, in %s\n", from, took(r.Took))
 	for _, target := range r.Targets {
 		fmt.Fprintf(s.err, "  to       %s\n", target)
+	}
+	for i, warning := range r.Warnings {
+		if i == shownWarnings {
+			fmt.Fprintf(s.err, "  warning  and %d more\n", len(r.Warnings)-i)
+			break
+		}
+		fmt.Fprintf(s.err, "  warning  %s\n", warning)
 	}
 	if r.Rejected > 0 {
 		fmt.Fprintf(s.err, "  rejects  %s\n", r.Rejects)
 		s.causes(r)
 		fmt.Fprintf(s.err, "  next     each line of that file has the record and the reason; mend the mapping and run it again\n")
 	}
-	return exit
 }
 
-// shownCauses keeps the summary on one screen.
-const shownCauses = 4
+// shownCauses and shownWarnings keep the summary on one screen.
+const (
+	shownCauses   = 4
+	shownWarnings = 2
+)
 
 // causes are the rejects by kind, the first of each with its place.
 func (s *show) causes(r pipeline.Report) {

@@ -26,6 +26,24 @@ func answer(m *Machine, a []any) (any, error) {
 	return nil, nil
 }
 
+// Asked reports whether a question that Questions of a program names stood in
+// any list that this machine looked through.
+func (m *Machine) Asked(question string) bool { return m.asked[question] }
+
+// maxAsked bounds what a machine remembers, where expressions make questions up.
+const maxAsked = 1000
+
+// stood remembers that a question was in a list.
+func (m *Machine) stood(question string) {
+	if m.asked[question] || len(m.asked) == maxAsked {
+		return
+	}
+	if m.asked == nil {
+		m.asked = map[string]bool{}
+	}
+	m.asked[question] = true
+}
+
 // answerIn looks through a list as JSON text.
 func (m *Machine) answerIn(list, question string) (any, error) {
 	if err := m.spend(len(list)); err != nil {
@@ -39,9 +57,12 @@ func (m *Machine) answerIn(list, question string) (any, error) {
 		return nil, nil
 	}
 	for more := true; more; {
-		raw, err := s.pair(question)
+		raw, about, err := s.pair(question)
 		if err != nil {
 			return nil, err
+		}
+		if about {
+			m.stood(question)
 		}
 		if raw != "" && raw != "null" {
 			v, err := decode(raw)
@@ -59,24 +80,23 @@ func (m *Machine) answerIn(list, question string) (any, error) {
 
 // pair reads one item of the list and returns the text of its answer where it
 // is an object about the question, else nothing.
-func (s *scanner) pair(question string) (answer string, err error) {
+func (s *scanner) pair(question string) (answer string, about bool, err error) {
 	if s.peek() != '{' {
 		_, err := s.raw()
-		return "", err
+		return "", false, err
 	}
 	s.take('{')
 	if s.take('}') {
-		return "", nil
+		return "", false, nil
 	}
-	about := false
 	for more := true; more; {
 		name, escaped, err := s.name()
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		raw, err := s.raw()
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		switch {
 		case named(name, escaped, "question"):
@@ -85,16 +105,16 @@ func (s *scanner) pair(question string) (answer string, err error) {
 			answer = raw
 		}
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		if more, err = s.separator('}'); err != nil {
-			return "", err
+			return "", false, err
 		}
 	}
 	if !about {
-		return "", nil
+		return "", false, nil
 	}
-	return answer, nil
+	return answer, true, nil
 }
 
 // asks reports whether the JSON text raw is the question.
@@ -128,6 +148,7 @@ func (m *Machine) answerOf(item any, question string) (any, error) {
 	if s, ok := asked.(string); !ok || !sameQuestion(s, question) {
 		return nil, nil
 	}
+	m.stood(question)
 	v, err := get(m, []any{item, "answer"})
 	if v == nil || err != nil {
 		return nil, err

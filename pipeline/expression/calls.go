@@ -35,7 +35,37 @@ func (c *checker) call(n *ast.CallNode) typed {
 	for i, t := range args {
 		c.argument(n.Arguments[i], f, f.param(i), t)
 	}
+	if f.Name == "answer" {
+		c.question(n.Arguments[1], args[0])
+	}
 	return f.typeOf(args)
+}
+
+// question remembers a question that is asked by its text, and reports one that
+// the form does not have where the schema lists all it has.
+func (c *checker) question(node ast.Node, list typed) {
+	asked, ok := node.(*ast.StringNode)
+	if !ok {
+		return
+	}
+	c.questions = append(c.questions, asked.Value)
+	if list.shape == nil || list.shape.Elem == nil {
+		return
+	}
+	shape, ok := list.shape.Elem.Field("question")
+	if !ok || len(shape.Enum) == 0 {
+		return
+	}
+	for _, known := range shape.Enum {
+		if sameQuestion(known, asked.Value) {
+			return
+		}
+	}
+	hint := "the form asks: " + strings.Join(shape.Enum, "; ")
+	if near := diag.Suggest(asked.Value, shape.Enum); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	c.at(node, codeUnknownQuestion, fmt.Sprintf("the form does not ask %q", asked.Value), hint)
 }
 
 // method refuses a.f(b): values have no methods.

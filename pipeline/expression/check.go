@@ -55,6 +55,8 @@ type checker struct {
 	extents  map[ast.Node]extent
 	lets     []binding // let x = …; within the expression
 	items    []typed   // of the lists being walked, innermost last
+
+	questions []string // that answer() asks
 }
 
 type binding struct {

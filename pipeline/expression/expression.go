@@ -77,6 +77,8 @@ type Program struct {
 	code   *vm.Program
 	sites  map[siteKey]site // where its calls stand, for messages
 	spans  []extent         // where each read is first written
+
+	questions []string
 }
 
 // Reads are the things the program reads, in the order in which they are first
@@ -93,6 +95,10 @@ func (p *Program) Type() value.Type { return p.shape.Type() }
 
 // Shape is what is known of the result before the run, nil where nothing is.
 func (p *Program) Shape() *value.Shape { return p.shape }
+
+// Questions are the questions that the program asks with answer(list,
+// "question"), as it writes them.
+func (p *Program) Questions() []string { return p.questions }
 
 // Source is the text the program was compiled from.
 func (p *Program) Source() string { return p.source }
@@ -122,7 +128,7 @@ func Compile(src string, scope Scope) (program *Program, problems []Problem) {
 		return nil, append(c.problems, Problem{Code: codeComplex, To: len(src), Message: err.Error(),
 			Hint: "take a part of it into a name under let:"})
 	}
-	program.shape = result.shape
+	program.shape, program.questions = result.shape, c.questions
 	return program, c.problems
 }
 
@@ -134,6 +140,7 @@ const (
 	codeUnknownName     = "unknown-name"
 	codeUnknownFunction = "unknown-function"
 	codeWrongArguments  = "wrong-arguments"
+	codeUnknownQuestion = "unknown-question"
 )
 
 // extent is a stretch of the source in bytes.

@@ -37,6 +37,8 @@ type Machine struct {
 	env  map[string]any
 	work int
 	list []decoded // the lists of this evaluation that were taken apart
+
+	asked map[string]bool // the questions that stood in a list
 }
 
 // decoded is a list taken apart, found again by the place of its text.

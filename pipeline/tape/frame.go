@@ -40,7 +40,7 @@ const (
 	maxKey    = 1<<16 - 1
 	maxBody   = 1 << 30 // far above the 64 MiB that a response may have
 	maxLine   = 64      // bytes of a first line, of any version
-	headerKey = ""
+	maxHeader = 1 << 20
 )
 
 const (
@@ -125,7 +125,12 @@ func appendFrame(dst []byte, kind byte, key string, body []byte) []byte {
 // seal puts the checksum into frame, which follows one with the checksum
 // chain, and returns it.
 func seal(frame []byte, chain uint32) uint32 {
-	crc := crc32.Update(chain, castagnoli, frame[4:])
+	crc := checksum(frame, chain)
 	binary.LittleEndian.PutUint32(frame, crc)
 	return crc
+}
+
+// checksum is what the checksum of frame must be.
+func checksum(frame []byte, chain uint32) uint32 {
+	return crc32.Update(chain, castagnoli, frame[4:])
 }

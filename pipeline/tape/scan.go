@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // scan.go: what a tape holds is found out by reading it once from end to end,
@@ -39,13 +40,17 @@ type contents struct {
 // scan reads a tape of size bytes. An error is either of reading, or wraps
 // ErrDamaged or ErrNewer.
 func scan(r io.ReaderAt, size int64) (*contents, error) {
-	s := scanner{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 256<<10), size: size}
+	buffer := int(min(256<<10, max(size, maxLine)))
+	s := scanner{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), buffer), size: size}
 	c := &contents{index: map[id]entry{}}
 	if err := s.begin(c); err != nil {
 		return nil, err
 	}
 	for s.offset < size {
 		f, err := s.next()
+		if err == nil && f.kind == kindHeader { // a tape has one
+			err = errBad
+		}
 		switch {
 		case errors.Is(err, errCut):
 			c.damage = fmt.Sprintf("cut off after %s", exchanges(len(c.index)))
@@ -83,6 +88,14 @@ type scanner struct {
 	body   []byte // of the last frame, for the header only
 }
 
+// scanHeader reads the header only.
+func scanHeader(r io.ReaderAt, size int64) (Header, error) {
+	s := scanner{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size}
+	var c contents
+	err := s.begin(&c)
+	return c.header, err
+}
+
 // begin reads the first line and the header.
 func (s *scanner) begin(c *contents) error {
 	line, err := s.r.ReadSlice('\n')
@@ -100,7 +113,7 @@ func (s *scanner) begin(c *contents) error {
 	}
 	s.chain, s.offset = crc32.Checksum(line, castagnoli), int64(len(line))
 	f, err := s.next()
-	if errors.Is(err, errCut) || errors.Is(err, errBad) || err == nil && f.kind != kindHeader {
+	if errors.Is(err, errCut) || errors.Is(err, errBad) || err == nil && (f.kind != kindHeader || f.raw > maxHeader) {
 		return fmt.Errorf("%w in its header", ErrDamaged)
 	}
 	if err != nil {
@@ -136,7 +149,7 @@ func (s *scanner) next() (head, error) {
 		return h, errCut
 	}
 	crc := crc32.Update(s.chain, castagnoli, b[4:])
-	s.key = append(s.key[:0], make([]byte, h.key)...)
+	s.key = slices.Grow(s.key[:0], h.key)[:h.key]
 	if _, err := io.ReadFull(s.r, s.key); err != nil {
 		return h, err
 	}
@@ -185,6 +198,9 @@ func (s *scanner) lost() string {
 	}
 	if n == 0 {
 		return ""
+	}
+	if n == 1 {
+		return "; 1 exchange after it is fetched again"
 	}
 	return fmt.Sprintf("; %s after it are fetched again", exchanges(n))
 }

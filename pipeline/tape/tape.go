@@ -19,6 +19,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -51,7 +52,7 @@ type file interface {
 type Tape struct {
 	header Header
 	damage string
-	path   string                // where it lies
+	path   string                 // where it lies
 	finish func() (string, error) // publishes it as complete; returns its new path
 
 	commit sync.Mutex // held while writing; guards the fields up to mu
@@ -115,7 +116,7 @@ func (t *Tape) Get(key string, dst []byte) (body []byte, ok bool, err error) {
 	}
 	buf := frames.Get().(*[]byte)
 	defer frames.Put(buf)
-	*buf = append((*buf)[:0], make([]byte, e.size)...)
+	*buf = slices.Grow((*buf)[:0], int(e.size))[:e.size]
 	if _, err := t.file.ReadAt(*buf, e.offset); err != nil {
 		return dst, false, t.errorf("read", err)
 	}

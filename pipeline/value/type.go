@@ -25,6 +25,9 @@ func (t Type) String() string {
 	case Null:
 		return "unknown"
 	case Decimal:
+		if t.Precision == 0 { // inferred: some decimal
+			return "decimal"
+		}
 		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
 	case List:
 		if t.Elem == nil || !t.Elem.Known() {

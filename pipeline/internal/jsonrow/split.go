@@ -41,10 +41,29 @@ func Elements(doc []byte, envelopes []string, yield func(elem []byte)) error {
 	return fmt.Errorf("%s is wanted, found %s", envelopeWords(envelopes), kindOf(doc[i]))
 }
 
+// Members calls yield with the name of each member of the object that doc is, as
+// it stands between its quotes, and with its value. Only the structure is looked
+// at; the error says how it is broken.
+func Members(doc []byte, yield func(name, value []byte)) error {
+	i := skipSpace(doc, 0)
+	switch {
+	case i == len(doc):
+		return errors.New("the answer is empty")
+	case doc[i] != '{':
+		return fmt.Errorf("an object is wanted, found %s", kindOf(doc[i]))
+	}
+	end, err := members(doc, i, func(name []byte, start, end int) { yield(name, doc[start:end]) })
+	if err != nil {
+		return err
+	}
+	return atEnd(doc, end)
+}
+
 func envelope(doc []byte, i int, envelopes []string, yield func([]byte)) error {
 	at := make([]int, len(envelopes)) // where the array of each envelope begins
 	var names []string
-	end, err := members(doc, i, func(name string, start, _ int) {
+	end, err := members(doc, i, func(text []byte, start, _ int) {
+		name := string(text)
 		names = append(names, name)
 		if k := slices.Index(envelopes, name); k >= 0 && name != "" && doc[start] == '[' {
 			at[k] = start
@@ -89,8 +108,8 @@ func Lookup(doc []byte, path []string) (value.Value, error) {
 			return value.Value{}, nil
 		}
 		var found []byte
-		_, err := members(doc, i, func(name string, start, end int) {
-			if name == step {
+		_, err := members(doc, i, func(name []byte, start, end int) {
+			if string(name) == step {
 				found = doc[start:end]
 			}
 		})
@@ -138,7 +157,7 @@ func elements(doc []byte, i int, yield func([]byte)) (int, error) {
 
 // members calls yield with the name of each member of the object that begins at
 // i and the bounds of its value, and returns where the object ends.
-func members(doc []byte, i int, yield func(name string, start, end int)) (int, error) {
+func members(doc []byte, i int, yield func(name []byte, start, end int)) (int, error) {
 	i = skipSpace(doc, i+1)
 	if i < len(doc) && doc[i] == '}' {
 		return i + 1, nil
@@ -154,7 +173,7 @@ func members(doc []byte, i int, yield func(name string, start, end int)) (int, e
 		if err != nil {
 			return 0, err
 		}
-		name := string(doc[i+1 : nameEnd-1])
+		name := doc[i+1 : nameEnd-1]
 		i = skipSpace(doc, nameEnd)
 		if i >= len(doc) {
 			return 0, errCutOff

@@ -70,6 +70,29 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestMembers(t *testing.T) {
+	for doc, want := range map[string]string{
+		` {"a": 1,"b" : [2, {"c":3}] , "a":"x\"}", "\u0061":null} `: `a=1 b=[2, {"c":3}] a="x\"}" \u0061=null`,
+		`{}`:               "",
+		`{"a": bad}`:       "a=bad", // what is inside is not looked at
+		``:                 "error: the answer is empty",
+		`[{"a":1}]`:        "error: an object is wanted, found a list",
+		`{"a":1} {}`:       "error: it goes on after its end at byte 9",
+		`{"a":1,}`:         "error: a name in double quotes is wanted at byte 8",
+		`{"a":[1,{"b":2}]`: "error: it is cut off in the middle",
+		`{"a`:              "error: it is cut off in the middle",
+	} {
+		var got []string
+		err := Members([]byte(doc), func(name, value []byte) { got = append(got, string(name)+"="+string(value)) })
+		if err != nil {
+			got = []string{"error: " + err.Error()}
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: got %s, want %s", doc, text, want)
+		}
+	}
+}
+
 func readArray(r io.Reader, max int) (elems []string, lines []int, large []TooLarge, err error) {
 	a := NewArrayReader(r, max)
 	for {

@@ -1,0 +1,18 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// peakRSS is the largest resident set of a process that has ended, in bytes.
+func peakRSS(state *os.ProcessState) int64 {
+	peak := int64(state.SysUsage().(*syscall.Rusage).Maxrss)
+	if runtime.GOOS == "darwin" {
+		return peak
+	}
+	return peak << 10 // the others count in KiB
+}

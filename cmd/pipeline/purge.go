@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"pipeline/pipeline/tape"
+)
+
+func (a *app) purgeCommand() *cobra.Command {
+	var state string
+	cmd := &cobra.Command{
+		Use:   "purge FILE…",
+		Short: "Remove what runs of mappings keep of people: the tapes",
+		Long: `Remove the tapes of mappings: the answers of the platform as they were fetched,
+which hold people's data. An interrupted run can then not be gone on with, and
+nothing can be replayed. Tapes are also removed by themselves: the next complete
+run replaces that of the last one, and none is kept for more than 7 days.`,
+		Example: `  pipeline purge mappings/gevme-attendees.yaml`,
+		Args:    files,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.purge(args, state)
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "the state folder, where run was given one")
+	return cmd
+}
+
+func (a *app) purge(args []string, state string) error {
+	all, files := a.check(args)
+	for _, c := range all {
+		name := ""
+		if c.plan != nil {
+			name = c.plan.Name()
+		} else if base := filepath.Base(c.file); isYAML(base) {
+			// a mapping that is wrong may still have left something behind
+			name = base[:len(base)-len(filepath.Ext(base))]
+		}
+		if _, err := files.Open(c.file); err != nil {
+			return usage("cannot read %s: %s", c.file, reason(err))
+		}
+		if err := a.purgeFolder(name, filepath.Join(stateFolder(state, c.file), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) purgeFolder(name, dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		_, err := fmt.Fprintf(a.stdout, "%s: nothing was kept\n", name)
+		return err
+	}
+	store, err := tape.Open(dir)
+	if err != nil {
+		return err
+	}
+	bytes, err := store.Purge()
+	if err := errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %s bytes of tapes removed from %s\n", name, thousands(int(bytes)), dir)
+	return err
+}

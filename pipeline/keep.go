@@ -1,0 +1,248 @@
+package pipeline
+
+// keep.go: what a run keeps for the next one, in the mapping's state folder: a
+// tape of what was fetched, and how far an incremental run got.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pipeline/pipeline/tape"
+)
+
+// keepTapes is how long the tape of the last complete run is kept.
+const keepTapes = 7 * 24 * time.Hour
+
+// overlap is how far an incremental run looks back behind the start of the one
+// before: clocks differ, and a platform may show a change late.
+const overlap = 10 * time.Minute
+
+// kept is the state of one run. The zero kept keeps nothing.
+type kept struct {
+	dir      string
+	identity string
+	store    *tape.Store
+	tape     *tape.Tape
+	replay   bool
+	position position
+	hits     atomic.Int64 // answers that came from the tape
+}
+
+// position is how far incremental runs got.
+type position struct {
+	Identity string    `json:"identity"`
+	Since    time.Time `json:"since"`  // for the next run
+	Before   time.Time `json:"before"` // of the run that made the last complete tape
+}
+
+// Identity tells what a plan fetches: two plans with the same one, or one plan
+// on two days, fetch the same thing. Rate, concurrency and schema do not count.
+func (p *Plan) Identity() string {
+	s := p.source
+	options, err := json.Marshal(s.options) // sorted by name
+	if err != nil {
+		panic(err) // options are texts, numbers and lists of them
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.connector.Name, s.stream.Name, s.connection, string(options)}, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// keep opens the state folder and decides what this run starts from: a new
+// tape, that of an interrupted run, or the last complete one.
+func (r *run) keep() error {
+	p, dir := r.plan, r.o.State
+	if dir == "" || !p.source.connector.Remote || r.o.Source != nil {
+		return nil
+	}
+	if r.o.Replay && !p.source.tape {
+		return errors.New("there is nothing to replay: this mapping says tape: off")
+	}
+	if !p.source.tape && !p.source.incremental {
+		return nil
+	}
+	store, err := tape.Open(dir)
+	if err != nil {
+		return err
+	}
+	r.kept.dir, r.kept.identity, r.kept.store, r.kept.replay = dir, p.Identity(), store, r.o.Replay
+	if err := r.kept.position.load(dir); err != nil {
+		return err
+	}
+	if r.kept.position.Identity != r.kept.identity {
+		r.kept.position = position{Identity: r.kept.identity}
+	}
+	if !p.source.tape {
+		return nil
+	}
+	if r.o.Replay {
+		return r.replayTape()
+	}
+	return r.recordTape()
+}
+
+// replayTape maps what the last complete run fetched.
+func (r *run) replayTape() error {
+	t, err := r.kept.store.Last()
+	switch {
+	case err != nil:
+		return err
+	case t == nil:
+		return errors.New("there is no complete tape to replay; run it once without --replay")
+	}
+	r.kept.tape = t
+	if h := t.Header(); h.Identity != r.kept.identity {
+		return fmt.Errorf("the tape of %s is of another source (%s): a changed mapping can replay it, a changed source has to be fetched; run it without --replay", when(h.Started), h.Source)
+	}
+	r.from(t)
+	return nil
+}
+
+// recordTape goes on with the tape of an interrupted run, or begins a new one.
+func (r *run) recordTape() error {
+	store, now := r.kept.store, r.o.World.Now
+	if err := store.Expire(now.Add(-keepTapes)); err != nil {
+		return err
+	}
+	t, err := store.Unfinished()
+	if err != nil && !errors.Is(err, tape.ErrDamaged) {
+		return err
+	}
+	if err != nil {
+		r.notice("the tape of the interrupted run is %v; starting over", err)
+	}
+	if t != nil && r.usable(t) {
+		if damage := t.Damage(); damage != "" {
+			r.notice("the tape was %s", damage)
+		}
+		r.notice("going on with the run of %s: %d answers are on its tape and are not fetched again", when(t.Header().Started), t.Len())
+		r.kept.tape = t
+		r.from(t)
+		return nil
+	}
+	if t != nil {
+		if err := t.Close(); err != nil {
+			return err
+		}
+	}
+	r.kept.tape, err = store.Begin(tape.Header{Identity: r.kept.identity, Source: r.plan.From(), Started: now})
+	return err
+}
+
+// usable reports whether an interrupted run can be gone on with, and says why
+// not.
+func (r *run) usable(t *tape.Tape) bool {
+	h := t.Header()
+	switch age := r.o.World.Now.Sub(h.Started); {
+	case r.o.Fresh:
+		r.notice("starting over, without the %d answers of the run of %s", t.Len(), when(h.Started))
+	case h.Identity != r.kept.identity:
+		r.notice("the source of this mapping was changed since the interrupted run of %s; starting over", when(h.Started))
+	case age > r.plan.source.resume:
+		r.notice("the interrupted run of %s is older than resume: %s; starting over", when(h.Started), r.plan.source.resume)
+	default:
+		return true
+	}
+	return false
+}
+
+// from makes the run's start that of the tape, so that now() stays the same.
+func (r *run) from(t *tape.Tape) {
+	world := *r.o.World
+	world.Now = t.Header().Started
+	r.o.World = &world
+}
+
+// since is what an incremental run asks for.
+func (r *run) since() time.Time {
+	switch {
+	case !r.plan.source.incremental:
+		return time.Time{}
+	case r.kept.replay:
+		return r.kept.position.Before
+	default:
+		return r.kept.position.Since
+	}
+}
+
+// advance remembers, when all is published, how far the run got.
+func (r *run) advance() error {
+	k := &r.kept
+	if k.store == nil || k.replay {
+		return nil
+	}
+	if r.plan.source.incremental {
+		k.position.Before, k.position.Since = k.position.Since, r.o.World.Now.Add(-overlap)
+		if err := k.position.save(k.dir); err != nil {
+			return err
+		}
+	}
+	if k.tape == nil {
+		return nil
+	}
+	return k.tape.Complete()
+}
+
+// close ends the use of the state folder. A tape that others may still read is
+// closed by the Share.
+func (k *kept) close(share *Share) error {
+	var err error
+	if k.tape != nil && !share.keepOpen(k.tape) {
+		err = k.tape.Close()
+	}
+	if k.store != nil {
+		err = errors.Join(err, k.store.Close())
+	}
+	return err
+}
+
+func (r *run) notice(format string, args ...any) {
+	if r.o.Notice != nil {
+		r.o.Notice(fmt.Sprintf(format, args...))
+	}
+}
+
+// when is a time as people name it.
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+const positionFile = "position.json"
+
+func (p *position) load(dir string) error {
+	name := filepath.Join(dir, positionFile)
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(src, p)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s, which says how far the last run got: %w; remove it to fetch all", name, cause(err))
+	}
+	return nil
+}
+
+func (p *position) save(dir string) error {
+	name := filepath.Join(dir, positionFile)
+	f, err := CreateOutFile(name)
+	if err != nil {
+		return err
+	}
+	f.Mode = 0o600
+	src, err := json.Marshal(p)
+	if err == nil {
+		_, err = f.Write(append(src, '\n'))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", name, cause(err)), f.Abort())
+	}
+	return errors.Join(f.Flush(), f.Commit())
+}

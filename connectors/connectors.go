@@ -5,6 +5,7 @@ package connectors
 import (
 	"pipeline/connectors/csv"
 	"pipeline/connectors/file"
+	"pipeline/connectors/floktu"
 	"pipeline/connectors/gevme"
 	"pipeline/connectors/jsonl"
 	"pipeline/connectors/rest"
@@ -18,6 +19,7 @@ func All(engine *rest.Engine) *pipeline.Registry {
 	return &pipeline.Registry{
 		Sources: []pipeline.SourceConnector{
 			gevme.Connector(engine),
+			floktu.Connector(engine),
 			file.Connector(),
 		},
 		Sinks: []pipeline.SinkConnector{

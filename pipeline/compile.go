@@ -28,6 +28,9 @@ type Setup struct {
 type Files struct {
 	Read func(name string) ([]byte, error)
 	Stat func(name string) error // nil: Read says it
+	// Near is the name of the file in the same folder that was most likely
+	// meant, or empty. It may be nil.
+	Near func(name string) string
 	Seen diag.Files
 }
 
@@ -47,12 +50,39 @@ func (f *Files) Open(name string) ([]byte, error) {
 	}
 	src, err := f.Read(name)
 	if err == nil {
-		if f.Seen == nil {
-			f.Seen = diag.Files{}
-		}
-		f.Seen[name] = src
+		f.show(name, src)
 	}
 	return src, err
+}
+
+// show lets diagnostics show the lines of a file.
+func (f *Files) show(name string, src []byte) {
+	if f.Seen == nil {
+		f.Seen = diag.Files{}
+	}
+	f.Seen[name] = src
+}
+
+// near offers a file that there is in place of one that there is not; path is
+// how its name was written.
+func (f *Files) near(path, name string) string {
+	if f.Near == nil {
+		return ""
+	}
+	near := f.Near(name)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s?", filepath.Join(filepath.Dir(path), near))
+}
+
+// inputHint is what to do about a file that a mapping names and that cannot be
+// read.
+func (f *Files) inputHint(path, name string) string {
+	if near := f.near(path, name); near != "" || filepath.IsAbs(path) {
+		return near
+	}
+	return "the path is relative to this mapping's folder"
 }
 
 // Compile finds out whether the mapping makes sense, without the network, and
@@ -61,6 +91,7 @@ func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {
 	c := &compiler{m: m, setup: s, plan: &Plan{}}
 	c.name()
 	c.source()
+	c.lookups()
 	c.expressions()
 	c.target()
 	c.keys()
@@ -68,6 +99,7 @@ func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {
 	c.rejects()
 	c.sinks()
 	c.diags.Sort()
+	m.origins.trace(c.diags)
 	if c.diags.HasErrors() {
 		return nil, c.diags
 	}
@@ -80,6 +112,7 @@ type compiler struct {
 	setup Setup
 	plan  *Plan
 	diags diag.List
+	put   []variablePut // what ${NAME} put in, for keeping it out of messages
 
 	scope  expression.Scope
 	record paths   // what is read of a record
@@ -120,7 +153,7 @@ func (c *compiler) name() {
 	}
 	c.plan.name = c.expand(c.m.Name)
 	if !goodName.MatchString(c.plan.name) {
-		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.plan.name), "files are named after it: use letters, digits, dots, dashes and underscores")
+		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.m.Name.Value), "files are named after it: use letters, digits, dots, dashes and underscores")
 	}
 }
 
@@ -236,9 +269,9 @@ func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
 		r, err := ParseRate(rate)
 		switch {
 		case err != nil:
-			c.err("bad-value", d.Rate.Span(), err.Error(), "")
+			c.err("bad-value", d.Rate.Span(), strings.ReplaceAll(err.Error(), strconv.Quote(rate), strconv.Quote(d.Rate.Value)), "")
 		case r.Above(connector.Limit.Rate) && !override:
-			c.err("rate-too-high", d.Rate.Span(), fmt.Sprintf("%s is more than %s allows", r, connector.Name),
+			c.err("rate-too-high", d.Rate.Span(), fmt.Sprintf("%s is more than %s allows", shown(d.Rate, r.String()), connector.Name),
 				fmt.Sprintf("it allows %s; where your contract says more, add rate_override: true", connector.Limit.Rate))
 		default:
 			c.plan.source.limit.Rate = r
@@ -252,7 +285,7 @@ func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
 	case err != nil || n < 1:
 		c.err("bad-value", d.Concurrency.Span(), "concurrency is a number of calls in flight, from 1", "")
 	case most > 0 && n > most && !override:
-		c.err("rate-too-high", d.Concurrency.Span(), fmt.Sprintf("%d calls in flight are more than %s allows", n, connector.Name),
+		c.err("rate-too-high", d.Concurrency.Span(), fmt.Sprintf("%s calls in flight are more than %s allows", shown(d.Concurrency, strconv.Itoa(n)), connector.Name),
 			fmt.Sprintf("it allows %d; where your contract says more, add rate_override: true", most))
 	default:
 		c.plan.source.limit.Concurrency = n
@@ -284,7 +317,7 @@ func (c *compiler) word(t Text, words ...string) string {
 	}
 	got := c.expand(t)
 	if !slices.Contains(words, got) {
-		c.err("bad-value", t.Span(), fmt.Sprintf("%q is not one of %s", got, strings.Join(words, ", ")), diag.DidYouMean(got, words))
+		c.err("bad-value", t.Span(), fmt.Sprintf("%q is not one of %s", t.Value, strings.Join(words, ", ")), diag.DidYouMean(got, words))
 	}
 	return got
 }
@@ -314,10 +347,7 @@ func (c *compiler) sourceSchema(t Text) {
 
 // remember lets diagnostics show lines of a document that is built in.
 func (c *compiler) remember(doc Document) {
-	if c.setup.Files.Seen == nil {
-		c.setup.Files.Seen = diag.Files{}
-	}
-	c.setup.Files.Seen[doc.Name] = doc.Text
+	c.setup.Files.show(doc.Name, doc.Text)
 }
 
 // keys finds the columns of key:, and the record's own key.
@@ -366,7 +396,7 @@ func (c *compiler) rejects() {
 		n, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
 		switch {
 		case err != nil || n < 0 || (isShare && n > 100) || (!isShare && n != float64(int(n))):
-			c.err("bad-value", c.m.Rejects.Max.Span(), fmt.Sprintf("%q is neither a number of records nor a share of them", max), "write a count such as 100, or a share such as 5%")
+			c.err("bad-value", c.m.Rejects.Max.Span(), fmt.Sprintf("%q is neither a number of records nor a share of them", c.m.Rejects.Max.Value), "write a count such as 100, or a share such as 5%")
 		case isShare:
 			r.maxShare = n / 100
 		default:
@@ -392,11 +422,27 @@ func (c *compiler) sinks() {
 		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check)}
 		sink.target = connector.Target(sink.options)
 		if first, twice := targets[filepath.Clean(sink.target)]; twice && sink.target != "" {
-			c.err("duplicate-target", d.Name.Span(), fmt.Sprintf("two outputs of this mapping go to %s", sink.target), "give each its own path",
+			c.err("duplicate-target", d.Name.Span(), fmt.Sprintf("two outputs of this mapping go to %s", c.hide(sink.target)), "give each its own path",
 				diag.Note{Span: first, Message: "the first one is named here"})
 		}
 		targets[filepath.Clean(sink.target)] = d.Name.Span()
+		c.traits(d, sink)
 		c.plan.sinks = append(c.plan.sinks, sink)
+	}
+}
+
+// traits holds what a sink needs against what the mapping says.
+func (c *compiler) traits(d ConnectorDecl, sink planSink) {
+	has := func(trait func(Options) bool) bool { return trait != nil && trait(sink.options) }
+	connector := sink.connector
+	if connector.Rows || has(connector.Keyed) {
+		c.plan.keyed = true
+		if len(c.m.Key) == 0 {
+			c.err("missing-key", d.Name.Span(), fmt.Sprintf("%s needs to know what makes a row the same row", connector.Name), "add key: with the names of the fields that do, such as key: [attendee_id]")
+		}
+	}
+	if c.plan.source.incremental && !connector.Rows && !has(connector.Adds) {
+		c.err("incremental-replace", d.Name.Span(), fmt.Sprintf("an incremental run reads only what changed, and %s would keep nothing else", connector.Name), "add mode: append or mode: merge to the sink, or sync: full to the source")
 	}
 }
 

@@ -56,9 +56,10 @@ func (c *compiler) field(d FieldDecl) fieldStep {
 	if d.Timezone.Missing() {
 		return f
 	}
-	zone, err := time.LoadLocation(c.expand(d.Timezone))
+	name := c.expand(d.Timezone)
+	zone, err := time.LoadLocation(name)
 	switch {
-	case err != nil || d.Timezone.Value == "Local" || d.Timezone.Value == "":
+	case err != nil || name == "Local" || name == "":
 		c.err("unknown-timezone", d.Timezone.Span(), fmt.Sprintf("unknown time zone %q", d.Timezone.Value), "write an IANA name such as Asia/Singapore, Europe/Berlin or UTC")
 	case f.declared.Kind != value.Date:
 		c.err("unused-timezone", d.Timezone.Span(), "timezone says when a day begins, and this field is no date", "add type: date, or remove timezone")

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -27,7 +26,7 @@ func (c *compiler) options(d ConnectorDecl, name string, declared []Option, chec
 			out[o.Name] = o.Default
 		}
 	}
-	p := &parser{file: d.Name.file}
+	p := &parser{origins: c.m.origins}
 	if d.options != nil && d.options.Kind != yaml.MappingNode {
 		p.wrongType(d.options, name, fmt.Sprintf("its options, as in %s: {%s}", name, exampleOptions(declared)))
 		c.diags = append(c.diags, p.diags...)
@@ -48,7 +47,7 @@ func (c *compiler) options(d ConnectorDecl, name string, declared []Option, chec
 			}
 			continue
 		}
-		v, ok := c.option(o, e, d.Name.file)
+		v, ok := c.option(o, e)
 		failed = failed || !ok
 		if ok {
 			out[o.Name] = v
@@ -60,9 +59,9 @@ func (c *compiler) options(d ConnectorDecl, name string, declared []Option, chec
 	for _, problem := range check(out) {
 		at := d.Name.Span()
 		if e, ok := given[problem.Option]; ok {
-			at = d.Name.file.span(e.value)
+			at = c.m.origins.span(e.value)
 		}
-		c.err("bad-option", at, problem.Message, problem.Hint)
+		c.err("bad-option", at, c.hide(problem.Message), c.hide(problem.Hint))
 	}
 	return out
 }
@@ -85,8 +84,8 @@ func exampleOptions(declared []Option) string {
 }
 
 // option is one value, of the type that o declares.
-func (c *compiler) option(o Option, e entry, file *sourceFile) (any, bool) {
-	p := &parser{file: file}
+func (c *compiler) option(o Option, e entry) (any, bool) {
+	p := &parser{origins: c.m.origins}
 	defer func() { c.diags = append(c.diags, p.diags...) }()
 	switch o.Type {
 	case TypeStrings:
@@ -122,7 +121,7 @@ func (c *compiler) scalar(o Option, t Text) (any, bool) {
 		case err != nil:
 			return bad(fmt.Sprintf("%s takes a whole number", o.Name), o.Doc)
 		case n < 0 || (o.Max > 0 && (n > o.Max || n < 1)):
-			return bad(fmt.Sprintf("%s is %d", o.Name, n), allowed(o))
+			return bad(fmt.Sprintf("%s is %s", o.Name, shown(t, strconv.FormatInt(n, 10))), allowed(o))
 		}
 		return n, true
 	case TypeBoolean:
@@ -137,7 +136,7 @@ func (c *compiler) scalar(o Option, t Text) (any, bool) {
 		return c.input(t, s)
 	}
 	if len(o.Values) > 0 && !slices.Contains(o.Values, s) {
-		return bad(fmt.Sprintf("%s cannot be %q", o.Name, s), cmp.Or(diag.DidYouMean(s, o.Values), "it is one of "+strings.Join(o.Values, ", ")))
+		return bad(fmt.Sprintf("%s cannot be %q", o.Name, t.Value), cmp.Or(diag.DidYouMean(s, o.Values), "it is one of "+strings.Join(o.Values, ", ")))
 	}
 	return s, len(c.diags) == before
 }
@@ -151,12 +150,9 @@ func allowed(o Option) string {
 
 // input is the path of a file that the mapping names, which must be there.
 func (c *compiler) input(t Text, path string) (any, bool) {
-	full := path
-	if !filepath.IsAbs(path) {
-		full = filepath.Join(filepath.Dir(t.file.name), path)
-	}
+	full := t.file.path(path)
 	if err := c.setup.Files.Exists(full); err != nil {
-		c.err("missing-file", t.Span(), fmt.Sprintf("cannot read %s: %v", full, plainCause(err)), inputHint(path))
+		c.cannotRead(t, path, err)
 		return nil, false
 	}
 	return full, true
@@ -164,23 +160,19 @@ func (c *compiler) input(t Text, path string) (any, bool) {
 
 // open reads a file that the mapping names.
 func (c *compiler) open(t Text, path string) (name string, src []byte, ok bool) {
-	name = path
-	if !filepath.IsAbs(path) {
-		name = filepath.Join(filepath.Dir(t.file.name), path)
-	}
+	name = t.file.path(path)
 	src, err := c.setup.Files.Open(name)
 	if err != nil {
-		c.err("missing-file", t.Span(), fmt.Sprintf("cannot read %s: %v", name, plainCause(err)), inputHint(path))
-		return name, nil, false
+		c.cannotRead(t, path, err)
 	}
-	return name, src, true
+	return name, src, err == nil
 }
 
-func inputHint(path string) string {
-	if filepath.IsAbs(path) {
-		return ""
-	}
-	return "the path is relative to this mapping's folder"
+// cannotRead reports a file that t names as path.
+func (c *compiler) cannotRead(t Text, path string, err error) {
+	full := t.file.path(path)
+	hint := c.setup.Files.inputHint(path, full)
+	c.err("missing-file", t.Span(), fmt.Sprintf("cannot read %s: %v", shown(t, full), plainCause(err)), c.hide(hint))
 }
 
 func plainCause(err error) error {
@@ -194,9 +186,12 @@ var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// variablePut is what came of a ${NAME}.
+type variablePut struct{ reference, value string }
+
 // expand is the text with ${NAME} and ${NAME:-default} put in.
 func (c *compiler) expand(t Text) string {
-	if t.Missing() || !strings.Contains(t.Value, "${") {
+	if t.Missing() || !holdsVariable(t) {
 		return t.Value
 	}
 	return variable.ReplaceAllStringFunc(t.Value, func(ref string) string {
@@ -207,12 +202,41 @@ func (c *compiler) expand(t Text) string {
 		}
 		if c.setup.Getenv != nil {
 			if v, ok := c.setup.Getenv(name); ok && (v != "" || !hasFallback) {
+				c.put = append(c.put, variablePut{ref, v})
 				return v
 			}
 		}
 		if !hasFallback {
-			c.err("missing-variable", t.Span(), fmt.Sprintf("the variable %s is not set", name), fmt.Sprintf("set it with: export %s=…", name))
+			c.err("missing-variable", t.Span(), fmt.Sprintf("the variable %s is not set", name), fmt.Sprintf("set it: export %s=…, or %[1]s=… in a file .env beside the mapping", name))
 		}
 		return fallback
 	})
+}
+
+func holdsVariable(t Text) bool { return strings.Contains(t.Value, "${") }
+
+// shown is what a message shows of a text: what came of it, unless that may be
+// a secret.
+func shown(t Text, expanded string) string {
+	if holdsVariable(t) {
+		return t.Value
+	}
+	return expanded
+}
+
+// hidden is the length from which a value is kept out of other people's
+// messages: below it, it is no secret, and words would be torn apart.
+const hidden = 4
+
+// hide is a message, made by a connector perhaps, without what ${NAME} put in.
+func (c *compiler) hide(message string) string {
+	for _, v := range c.put {
+		if len(v.value) < hidden {
+			continue
+		}
+		quoted := strconv.Quote(v.value)
+		message = strings.ReplaceAll(message, v.value, v.reference)
+		message = strings.ReplaceAll(message, quoted[1:len(quoted)-1], v.reference)
+	}
+	return message
 }

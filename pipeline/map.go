@@ -20,15 +20,17 @@ type job struct {
 	done chan struct{}    // gets a value when the mapper is through
 
 	batch    Batch
-	mapped   int // records that made rows
-	filtered int // records that made none
+	items    []int // the record of each row of batch, by its index in the page
+	mapped   int   // records that made rows
+	filtered int   // records that made none
 	rejected []rejected
 	lines    []byte // the rejects as they will stand in the reject file
 }
 
-// rejected is a reject's place in its page, for the summary.
+// rejected is a reject and its place in its page.
 type rejected struct {
 	item int
+	key  []byte // for the ledger; nil where it is not known
 	reject
 }
 
@@ -38,6 +40,7 @@ type mapper struct {
 	machine *expression.Machine
 	slots   []value.Value
 	row     []value.Value
+	item    int // index of the record in its page
 	made    int // columns of row that are made; -1 where the record could not be read
 }
 
@@ -52,15 +55,18 @@ func newMapper(p *Plan, now time.Time) *mapper {
 func (m *mapper) page(j *job) {
 	j.dec.Reset()
 	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
+	j.items = j.items[:0]
 	j.mapped, j.filtered, j.rejected, j.lines = 0, 0, j.rejected[:0], j.lines[:0]
 	for i := range j.page.Records {
-		before := len(j.batch.slab)
+		before, rows := len(j.batch.slab), len(j.items)
+		m.item = i
 		m.made = -1
 		why := m.record(j, &j.page.Records[i])
 		switch {
 		case why != nil:
 			j.batch.slab = j.batch.slab[:before]
-			j.rejected = append(j.rejected, rejected{item: i, reject: *why})
+			j.items = j.items[:rows]
+			j.rejected = append(j.rejected, rejected{item: i, key: m.ledgerKey(), reject: *why})
 			j.lines = appendReject(j.lines, m.plan.name, m.plan.From(), j.page, i, m.key(), *why)
 		case len(j.batch.slab) > before:
 			j.mapped++
@@ -147,6 +153,7 @@ func (m *mapper) rowOf(j *job) *reject {
 		}
 	}
 	j.batch.Append(m.row)
+	j.items = append(j.items, m.item)
 	return nil
 }
 
@@ -275,6 +282,20 @@ func (m *mapper) key() []byte {
 		dst = m.member(dst, m.plan.columns[column].Name, m.row[column], 0)
 	}
 	return append(dst, '}')
+}
+
+// ledgerKey is the key of a rejected record where it is known: a record that is
+// rejected is not gone.
+func (m *mapper) ledgerKey() []byte {
+	if !m.plan.keyed || len(m.plan.each) > 0 {
+		return nil
+	}
+	for _, column := range m.plan.key {
+		if column >= m.made {
+			return nil
+		}
+	}
+	return AppendKey(nil, m.row, m.plan.key)
 }
 
 func (m *mapper) member(dst []byte, name string, v value.Value, end byte) []byte {

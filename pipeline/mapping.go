@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"path/filepath"
+
 	yaml "go.yaml.in/yaml/v4"
 
 	"pipeline/pipeline/diag"
@@ -17,12 +19,14 @@ type Mapping struct {
 	Let         []Named
 	Where       Text
 	Key         []Text
+	Lookups     []LookupDecl
 	Fields      []FieldDecl
 	Schema      Text
 	Rejects     RejectsDecl
 	Sinks       []ConnectorDecl
 
-	at diag.Span // the file's first line, for what is missing
+	at      diag.Span // the file's first line, for what is missing
+	origins *origins
 }
 
 // Text is a scalar of a file and where it stands. It is missing where nothing
@@ -47,8 +51,62 @@ func (t Text) Span() diag.Span { return t.file.span(t.node) }
 
 func (f *sourceFile) span(n *yaml.Node) diag.Span { return diag.NodeSpan(f.name, f.src, n) }
 
+// path is where an input lies that the file names as path.
+func (f *sourceFile) path(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(f.name), path)
+}
+
+// origins says where the nodes of a mapping stand, which may be made of several
+// files.
+type origins struct {
+	own   *sourceFile           // of every node that is not listed
+	nodes map[*yaml.Node]origin // of the files it extends, and what is made of several
+	bases []baseFile            // the files it extends, each after the one that names it
+}
+
+// baseFile is a file that is extended, and where it is named.
+type baseFile struct {
+	name string
+	at   Text
+}
+
+// origin is a node as it was written.
+type origin struct {
+	file *sourceFile
+	node *yaml.Node
+}
+
+func (o *origins) of(n *yaml.Node) origin {
+	if at, ok := o.nodes[n]; ok {
+		return at
+	}
+	return origin{o.own, n}
+}
+
+func (o *origins) span(n *yaml.Node) diag.Span {
+	at := o.of(n)
+	return at.file.span(at.node)
+}
+
+// text is a scalar as it stands.
+func (o *origins) text(n *yaml.Node) Text {
+	at := o.of(n)
+	return Text{Value: n.Value, node: at.node, file: at.file}
+}
+
 // Named is a name and the expression behind it.
 type Named struct{ Name, Value Text }
+
+// LookupDecl is an entry of lookups: a table in a CSV file.
+type LookupDecl struct {
+	Name  Text
+	Path  Text
+	Key   Text // the column that lookup() looks in …
+	Value Text // … and the one that it gives
+}
 
 // FieldDecl is an entry of fields:, short or long form.
 type FieldDecl struct {

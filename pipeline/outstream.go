@@ -6,15 +6,44 @@ package pipeline
 import (
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // The compressions of an output.
 const (
 	CompressionNone = "none"
 	CompressionGzip = "gzip"
+	CompressionZstd = "zstd"
 )
+
+// CheckCompression is the Check of the options path and compression: a name
+// that says one compression and a file with another is a trap for whoever opens
+// it.
+func CheckCompression(path, compression string) []OptionError {
+	for _, one := range []struct{ suffix, compression string }{
+		{".gz", CompressionGzip},
+		{".zst", CompressionZstd},
+	} {
+		if !strings.HasSuffix(strings.ToLower(path), one.suffix) || compression == one.compression {
+			continue
+		}
+		is := "compressed with " + compression
+		if compression == CompressionNone {
+			is = "not compressed"
+		}
+		return []OptionError{{
+			Option:  "path",
+			Message: fmt.Sprintf("the name says %s, and the file is %s", one.compression, is),
+			Hint:    fmt.Sprintf("add `compression: %s`, or take the %s off the name", one.compression, one.suffix),
+		}}
+	}
+	return nil
+}
 
 // Output is where a file sink writes: a file that appears whole or not at all,
 // or stdout, where every write is seen at once. It has the last three methods
@@ -24,8 +53,15 @@ type Output struct {
 	file *OutFile      // nil for stdout
 	to   io.Writer     // what takes the bytes of the sink
 	buf  *bufio.Writer // behind the compression, which writes in small pieces; nil without it
-	zip  *gzip.Writer
-	done bool // the gzip member is complete
+	zip  compressor
+	done bool // the gzip member, or zstd frame, is complete
+}
+
+// compressor is what compresses into one gzip member or zstd frame, and after
+// Reset into the next one.
+type compressor interface {
+	io.WriteCloser
+	Reset(to io.Writer)
 }
 
 // OpenOutput opens the output of that path, where "-" is stdout. Sinks write
@@ -40,19 +76,41 @@ func OpenOutput(w *World, path, compression string) (*Output, error) {
 		}
 		o.name, o.file, o.to = path, file, file
 	}
-	if compression == CompressionGzip {
-		// The header has neither name nor time: the same rows give the same bytes.
-		o.buf = bufio.NewWriterSize(o.to, 64<<10)
-		o.zip = gzip.NewWriter(o.buf)
-		o.to = o.zip
+	if compression == CompressionNone {
+		return o, nil
 	}
+	o.buf = bufio.NewWriterSize(o.to, 64<<10)
+	zip, err := newCompressor(o.buf, compression)
+	if err != nil {
+		return nil, errors.Join(o.named(err), o.Abort())
+	}
+	o.zip, o.to = zip, zip
 	return o, nil
+}
+
+// zstdWindow is how far back zstd looks for what repeats. Rows repeat
+// themselves within a few lines: 8 MiB, its default, takes 17 MiB more memory
+// and saves 3 % of a file of people.
+const zstdWindow = 512 << 10
+
+// newCompressor gives the same bytes for the same rows: a gzip header has
+// neither name nor time, and zstd runs in our goroutine, in blocks that do not
+// depend on when they are full.
+func newCompressor(to io.Writer, compression string) (compressor, error) {
+	switch compression {
+	case CompressionGzip:
+		return gzip.NewWriter(to), nil
+	case CompressionZstd:
+		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+	default:
+		return nil, fmt.Errorf("there is no compression %q", compression)
+	}
 }
 
 // Write writes p. The error names the output, and nothing of p.
 func (o *Output) Write(p []byte) (int, error) {
 	if o.done {
-		o.zip.Reset(o.buf) // what follows a Flush is a gzip member of its own
+		o.zip.Reset(o.buf) // what follows a Flush is a member or frame of its own
 		o.done = false
 	}
 	n, err := o.to.Write(p)
@@ -74,6 +132,27 @@ func (o *Output) Flush() error {
 		return nil
 	}
 	return o.file.Flush()
+}
+
+// Restart forgets all that was written, flushed or not, for a sink that knows
+// only at the end how its file begins. It is an error on stdout and after
+// Commit.
+func (o *Output) Restart() error {
+	if o.file == nil {
+		return errors.New("write stdout: what was written cannot be taken back")
+	}
+	if err := o.file.Truncate(0); err != nil {
+		return o.named(err)
+	}
+	if _, err := o.file.Seek(0, io.SeekStart); err != nil {
+		return o.named(err)
+	}
+	if o.zip != nil {
+		o.buf.Reset(o.file)
+		o.zip.Reset(o.buf)
+		o.done = false
+	}
+	return nil
 }
 
 // Commit publishes the file. Twice is safe.

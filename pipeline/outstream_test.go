@@ -7,8 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 )
 
 func write(t *testing.T, o *Output, text string) {
@@ -58,53 +62,122 @@ func TestOutputNeedsAFolder(t *testing.T) {
 	}
 }
 
+// unzip reads all of a compressed text, of however many members or frames.
+func unzip(t *testing.T, compression string, zipped []byte) (string, error) {
+	t.Helper()
+	in := io.Reader(bytes.NewReader(zipped))
+	switch compression {
+	case CompressionGzip:
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if z.Name != "" || !z.ModTime.IsZero() {
+			t.Errorf("the header says name %q, time %v", z.Name, z.ModTime)
+		}
+		in = z
+	case CompressionZstd:
+		z, err := zstd.NewReader(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		in = z
+	}
+	text, err := io.ReadAll(in)
+	return string(text), err
+}
+
+// published is the file of a run that writes and flushes each of parts.
+func published(t *testing.T, compression string, parts ...string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	o, err := OpenOutput(&World{OutDir: dir}, "a", compression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if p != "" {
+			write(t, o, p)
+		}
+		for range 2 {
+			if err := o.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := o.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 // What follows a Flush can be read with what was before, and the bytes say
 // neither when nor where they were made.
-func TestOutputGzip(t *testing.T) {
-	make := func(parts ...string) []byte {
-		dir := t.TempDir()
-		o, err := OpenOutput(&World{OutDir: dir}, "a.gz", CompressionGzip)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range parts {
-			if p != "" {
-				write(t, o, p)
+func TestOutputIsCompressed(t *testing.T) {
+	long := strings.Repeat("Zoë Müller,zoe@example.com\n", 100_000)
+	for _, compression := range []string{CompressionGzip, CompressionZstd} {
+		for _, parts := range [][]string{{""}, {"a"}, {"a", "b"}, {"a", "", "c"}, {long}} {
+			first := published(t, compression, parts...)
+			if len(first) == 0 || !bytes.Equal(first, published(t, compression, parts...)) {
+				t.Errorf("%s %.20q: nothing, or other bytes the second time", compression, parts)
 			}
-			for range 2 {
-				if err := o.Flush(); err != nil {
-					t.Fatal(err)
-				}
+			if got, err := unzip(t, compression, first); err != nil || got != strings.Join(parts, "") {
+				t.Errorf("%s %.20q: got %.20q, %v", compression, parts, got, err)
 			}
 		}
-		if err := o.Commit(); err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(filepath.Join(dir, "a.gz"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
 	}
-	for _, parts := range [][]string{{""}, {"a"}, {"a", "b"}, {"a", "", "c"}} {
-		first := make(parts...)
-		if !bytes.Equal(first, make(parts...)) {
-			t.Errorf("%q: other bytes the second time", parts)
-		}
-		r, err := gzip.NewReader(bytes.NewReader(first))
+}
+
+func TestOutputRestarts(t *testing.T) {
+	for _, compression := range []string{CompressionNone, CompressionGzip, CompressionZstd} {
+		dir := t.TempDir()
+		o, err := OpenOutput(&World{OutDir: dir}, "a", compression)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Name != "" || !r.ModTime.IsZero() {
-			t.Errorf("%q: name %q, time %v", parts, r.Name, r.ModTime)
+		write(t, o, strings.Repeat("forgotten", 100_000))
+		if err := o.Flush(); err != nil {
+			t.Fatal(err)
 		}
-		got, err := io.ReadAll(r)
-		var want []byte
-		for _, p := range parts {
-			want = append(want, p...)
+		write(t, o, "forgotten as well")
+		if err := o.Restart(); err != nil {
+			t.Fatal(err)
 		}
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%q: got %q, %v", parts, got, err)
+		write(t, o, "text")
+		if err := errors.Join(o.Flush(), o.Commit()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "a"))
+		if err != nil || !bytes.Equal(got, published(t, compression, "text")) {
+			t.Errorf("%s: got %q, %v", compression, got, err)
+		}
+		if o.Restart() == nil {
+			t.Errorf("%s: what was published is forgotten", compression)
+		}
+	}
+}
+
+func TestCheckCompression(t *testing.T) {
+	for _, test := range []struct{ path, compression, message, hint string }{
+		{"a.csv", CompressionNone, "", ""},
+		{"a.csv", CompressionZstd, "", ""},
+		{"a.csv.gz", CompressionGzip, "", ""},
+		{"a.csv.zst", CompressionZstd, "", ""},
+		{"a.csv.gz", CompressionNone, "the name says gzip, and the file is not compressed", "add `compression: gzip`, or take the .gz off the name"},
+		{"a.csv.ZST", CompressionNone, "the name says zstd, and the file is not compressed", "add `compression: zstd`, or take the .zst off the name"},
+		{"a.csv.gz", CompressionZstd, "the name says gzip, and the file is compressed with zstd", "add `compression: gzip`, or take the .gz off the name"},
+	} {
+		var want []OptionError
+		if test.message != "" {
+			want = []OptionError{{Option: "path", Message: test.message, Hint: test.hint}}
+		}
+		if diff := cmp.Diff(want, CheckCompression(test.path, test.compression)); diff != "" {
+			t.Errorf("%s, %s: -want +got:\n%s", test.path, test.compression, diff)
 		}
 	}
 }
@@ -128,8 +201,11 @@ func TestOutputIsStdout(t *testing.T) {
 	if err := errors.Join(o.Flush(), o.Commit(), o.Abort()); err != nil {
 		t.Error(err)
 	}
+	if o.Restart() == nil {
+		t.Error("what was written to stdout is taken back")
+	}
 
-	for _, compression := range []string{CompressionNone, CompressionGzip} {
+	for _, compression := range []string{CompressionNone, CompressionGzip, CompressionZstd} {
 		o, err = OpenOutput(&World{Stdout: closedPipe{}}, "-", compression)
 		if err != nil {
 			t.Fatal(err)

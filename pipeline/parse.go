@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,40 +12,34 @@ import (
 )
 
 // Parse reads a mapping and reports what is wrong with its form: YAML, unknown
-// and missing keys, lists where texts belong. It does no I/O; file is the name
-// that diagnostics carry.
+// and missing keys, lists where texts belong. It does no I/O, so that a mapping
+// that extends another one is for Load; file is the name that diagnostics carry.
 func Parse(file string, src []byte) (*Mapping, diag.List) {
-	doc, diags := diag.ParseYAML(file, src)
-	if diags.HasErrors() {
-		return nil, diags
+	alone := func(string) ([]byte, error) {
+		return nil, errors.New("a mapping that extends another one is read with its file")
 	}
-	p := &parser{file: &sourceFile{name: file, src: src}, diags: diags}
-	m := p.mapping(doc.Content[0])
-	p.diags.Sort()
-	return m, p.diags
+	return Load(file, &Files{Read: alone, Seen: diag.Files{file: src}})
 }
 
-// parser walks the nodes of one file and collects what is wrong with them.
+// parser walks the nodes of a mapping and collects what is wrong with them.
 type parser struct {
-	file  *sourceFile
-	diags diag.List
-	meant map[string]bool // keys that an unknown one was taken for
+	origins *origins
+	diags   diag.List
+	meant   map[string]bool // keys that an unknown one was taken for
 }
 
 // The keys a mapping may have, in the order in which the reference shows them.
 var (
-	mappingKeys = []string{"version", "name", "description", "source", "each", "let", "where", "key", "fields", "schema", "rejects", "sinks"}
+	mappingKeys = []string{"version", "name", "description", "extends", "source", "each", "let", "where", "key", "lookups", "fields", "schema", "rejects", "sinks"}
 	sourceKeys  = []string{"connection", "stream", "schema", "rate", "concurrency", "rate_override", "sync", "tape", "resume"}
 	fieldKeys   = []string{"value", "type", "timezone", "required", "description"}
+	lookupKeys  = []string{"path", "key", "value"}
 	rejectsKeys = []string{"path", "max"}
 )
 
 func (p *parser) mapping(n *yaml.Node) *Mapping {
-	m := &Mapping{File: p.file.name, at: diag.Span{File: p.file.name, Start: diag.Pos{Line: 1, Column: 1}}}
-	if n.Kind != yaml.MappingNode {
-		p.wrongType(n, "a mapping", "keys such as version, source, fields and sinks")
-		return m
-	}
+	file := p.origins.own.name
+	m := &Mapping{File: file, origins: p.origins, at: diag.Span{File: file, Start: diag.Pos{Line: 1, Column: 1}}}
 	entries := p.entries(n, "a mapping", mappingKeys)
 	p.version(entries["version"], m.at)
 	m.Name = p.text(entries["name"], "name")
@@ -53,13 +48,16 @@ func (p *parser) mapping(n *yaml.Node) *Mapping {
 	m.Schema = p.text(entries["schema"], "schema")
 	m.Source = p.source(entries["source"], m.at)
 	for _, e := range p.named(entries["each"], "each", "a name for the elements of a list, such as attendee: attendees ?? []") {
-		m.Each = append(m.Each, Named{Name: p.asText(e.key), Value: p.expression(e, "each "+e.key.Value)})
+		m.Each = append(m.Each, Named{Name: p.origins.text(e.key), Value: p.expression(e, "each "+e.key.Value)})
 	}
 	for _, e := range p.named(entries["let"], "let", "names with an expression each, such as full: first_name + last_name") {
-		m.Let = append(m.Let, Named{Name: p.asText(e.key), Value: p.expression(e, "let "+e.key.Value)})
+		m.Let = append(m.Let, Named{Name: p.origins.text(e.key), Value: p.expression(e, "let "+e.key.Value)})
 	}
 	for _, t := range p.list(entries["key"], "key", "names of fields, such as [attendee_id]") {
 		m.Key = append(m.Key, p.text(entry{key: entries["key"].key, value: t}, "key"))
+	}
+	for _, e := range p.named(entries["lookups"], "lookups", "tables with a file each, such as countries: {path: countries.csv, key: code, value: name}") {
+		m.Lookups = append(m.Lookups, p.lookup(e))
 	}
 	fields := p.named(entries["fields"], "fields", "columns with an expression each, such as email: lower(email)")
 	if len(fields) == 0 && entries["fields"].value == nil {
@@ -78,7 +76,7 @@ func (p *parser) version(e entry, at diag.Span) {
 	case e.value == nil:
 		p.missing(at, "version", "write version: 1")
 	case e.value.Kind != yaml.ScalarNode || e.value.Value != "1":
-		p.diags = p.diags.Error("wrong-version", p.file.span(e.value), "this is not a version that exists", "write version: 1")
+		p.diags = p.diags.Error("wrong-version", p.origins.span(e.value), "this is not a version that exists", "write version: 1")
 	}
 }
 
@@ -88,7 +86,7 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 		p.missing(at, "source", `where records come from, such as gevme: {event: "25198085"}`)
 		return d
 	}
-	d.at = p.file.span(e.key)
+	d.at = p.origins.span(e.key)
 	if e.value.Kind != yaml.MappingNode {
 		p.wrongType(e.value, "source", `a connector with its options, such as gevme: {event: "25198085"}`)
 		return d
@@ -108,7 +106,7 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 
 // connector is a name with options behind it, or nothing.
 func (p *parser) connector(e entry) ConnectorDecl {
-	d := ConnectorDecl{Name: p.asText(e.key)}
+	d := ConnectorDecl{Name: p.origins.text(e.key)}
 	if !isNull(e.value) {
 		d.options = e.value // what it has to look like, Compile knows
 	}
@@ -116,14 +114,14 @@ func (p *parser) connector(e entry) ConnectorDecl {
 }
 
 func (p *parser) field(e entry) FieldDecl {
-	f := FieldDecl{Name: p.asText(e.key)}
+	f := FieldDecl{Name: p.origins.text(e.key)}
 	if e.value.Kind != yaml.MappingNode {
 		f.Value = p.expression(e, "field "+e.key.Value)
 		return f
 	}
 	entries := p.entries(e.value, "field "+e.key.Value, fieldKeys)
 	if entries["value"].value == nil {
-		p.diags = p.diags.Error("missing-key", p.file.span(e.key), fmt.Sprintf("field %s has no value", e.key.Value),
+		p.diags = p.diags.Error("missing-key", p.origins.span(e.key), fmt.Sprintf("field %s has no value", e.key.Value),
 			"its expression goes under value:, as in {value: created_at, type: date}; an expression that begins with { needs quotes around it")
 	}
 	f.Value = p.expression(entries["value"], "value")
@@ -132,6 +130,22 @@ func (p *parser) field(e entry) FieldDecl {
 	f.Required = p.text(entries["required"], "required")
 	f.Description = p.text(entries["description"], "description")
 	return f
+}
+
+func (p *parser) lookup(e entry) LookupDecl {
+	d, what := LookupDecl{Name: p.origins.text(e.key)}, "lookup "+e.key.Value
+	if e.value.Kind != yaml.MappingNode {
+		p.wrongType(e.value, what, "{path: FILE.csv, key: COLUMN, value: COLUMN}")
+		return d
+	}
+	entries := p.entries(e.value, what, lookupKeys)
+	for _, key := range lookupKeys {
+		if entries[key].value == nil && !p.meant[key] {
+			p.diags = p.diags.Error("missing-key", p.origins.span(e.key), fmt.Sprintf("%s has no %s", what, key), "it takes {path: FILE.csv, key: COLUMN, value: COLUMN}")
+		}
+	}
+	d.Path, d.Key, d.Value = p.text(entries["path"], "path"), p.text(entries["key"], "key"), p.text(entries["value"], "value")
+	return d
 }
 
 func (p *parser) rejects(e entry) RejectsDecl {
@@ -155,7 +169,7 @@ func (p *parser) sinks(e entry, at diag.Span) []ConnectorDecl {
 	var sinks []ConnectorDecl
 	items := p.list(e, "sinks", form)
 	if e.value.Kind == yaml.SequenceNode && len(items) == 0 {
-		p.diags = p.diags.Error("missing-key", p.file.span(e.key), "sinks is empty, so rows would go nowhere", form)
+		p.diags = p.diags.Error("missing-key", p.origins.span(e.key), "sinks is empty, so rows would go nowhere", form)
 	}
 	for _, item := range items {
 		if item.Kind != yaml.MappingNode {
@@ -165,7 +179,7 @@ func (p *parser) sinks(e entry, at diag.Span) []ConnectorDecl {
 		entries := p.unique(item)
 		for i, e := range entries {
 			if i > 0 {
-				p.diags = p.diags.Error("unknown-key", p.file.span(e.key), fmt.Sprintf("%s stands in the same list item as %s", e.key.Value, entries[0].key.Value),
+				p.diags = p.diags.Error("unknown-key", p.origins.span(e.key), fmt.Sprintf("%s stands in the same list item as %s", e.key.Value, entries[0].key.Value),
 					"each sink is an item of its own, beginning with a dash; options go inside the braces")
 				continue
 			}
@@ -190,8 +204,8 @@ func (p *parser) unique(n *yaml.Node) []entry {
 			continue
 		}
 		if other, ok := first[key.Value]; ok {
-			p.diags = p.diags.Error("duplicate-key", p.file.span(key), fmt.Sprintf("%s stands here twice", key.Value), "remove one of them, or give it another name",
-				diag.Note{Span: p.file.span(other), Message: "it was said here first"})
+			p.diags = p.diags.Error("duplicate-key", p.origins.span(key), fmt.Sprintf("%s stands here twice", key.Value), "remove one of them, or give it another name",
+				diag.Note{Span: p.origins.span(other), Message: "it was said here first"})
 			continue
 		}
 		first[key.Value] = key
@@ -221,7 +235,7 @@ func (p *parser) entries(n *yaml.Node, what string, known []string) map[string]e
 		default:
 			hint = "the keys here are " + strings.Join(known, ", ")
 		}
-		p.diags = p.diags.Error("unknown-key", p.file.span(e.key), fmt.Sprintf("unknown key %q in %s", e.key.Value, what), hint)
+		p.diags = p.diags.Error("unknown-key", p.origins.span(e.key), fmt.Sprintf("unknown key %q in %s", e.key.Value, what), hint)
 	}
 	return out
 }
@@ -269,10 +283,14 @@ func (p *parser) text(e entry, what string) Text {
 		p.wrongType(e.value, what, "a text or a number")
 		return Text{}
 	case isNull(e.value):
-		p.diags = p.diags.Error("empty-value", p.file.span(e.key), what+" is empty", "write its value, or remove the key")
+		hint := "write its value, or remove the key"
+		if len(p.origins.bases) > 0 {
+			hint = "write its value, or ~ to remove what an extended mapping says"
+		}
+		p.diags = p.diags.Error("empty-value", p.origins.span(e.key), what+" is empty", hint)
 		return Text{}
 	}
-	return p.asText(e.value)
+	return p.origins.text(e.value)
 }
 
 // expression is a text that is an expression: YAML's own meanings of ! and # do
@@ -283,22 +301,20 @@ func (p *parser) expression(e entry, what string) Text {
 	}
 	n := e.value
 	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle != 0 {
-		p.diags = p.diags.Error("yaml-tag", p.file.span(n), fmt.Sprintf("YAML takes %s for a tag, not for an expression", n.Tag), `quote the whole expression: "!…", or write not …`)
+		p.diags = p.diags.Error("yaml-tag", p.origins.span(n), fmt.Sprintf("YAML takes %s for a tag, not for an expression", n.Tag), `quote the whole expression: "!…", or write not …`)
 		return Text{}
 	}
 	if n.Kind != yaml.ScalarNode {
 		p.wrongType(n, what, "an expression; one that begins with { or [ needs quotes around it")
 		return Text{}
 	}
-	if span, cut := diag.CutByComment(p.file.name, p.file.src, n); cut {
+	at := p.origins.of(n)
+	if span, cut := diag.CutByComment(at.file.name, at.file.src, n); cut {
 		p.diags = p.diags.Error("yaml-comment", span, "YAML takes this for a comment, so the expression ends before it", `quote the whole expression, or write it under a |`)
 		return Text{}
 	}
 	return p.text(e, what)
 }
-
-// asText is a scalar as it stands.
-func (p *parser) asText(n *yaml.Node) Text { return Text{Value: n.Value, node: n, file: p.file} }
 
 // missing reports a key that has to be there, unless another one was meant to be
 // it and is reported already.
@@ -306,11 +322,15 @@ func (p *parser) missing(at diag.Span, key, form string) {
 	if p.meant[key] {
 		return
 	}
-	p.diags = p.diags.Error("missing-key", at, fmt.Sprintf("the mapping has no %s", key), form)
+	var notes []diag.Note
+	for _, b := range p.origins.bases {
+		notes = append(notes, diag.Note{Span: b.at.Span(), Message: "neither has the mapping that is extended here"})
+	}
+	p.diags = p.diags.Error("missing-key", at, fmt.Sprintf("the mapping has no %s", key), form, notes...)
 }
 
 func (p *parser) wrongType(n *yaml.Node, what, form string) {
-	p.diags = p.diags.Error("wrong-type", p.file.span(n), fmt.Sprintf("%s is %s", what, kindWords(n)), "it takes "+form)
+	p.diags = p.diags.Error("wrong-type", p.origins.span(n), fmt.Sprintf("%s is %s", what, kindWords(n)), "it takes "+form)
 }
 
 func kindWords(n *yaml.Node) string {

@@ -31,6 +31,7 @@ type Plan struct {
 	columns   []Column
 	check     *schema.RowCheck // nil: there is no target schema
 	key       []int            // columns that make a row the same row
+	keyed     bool             // a sink needs the key: rows are held against it
 	recordKey *recordKey       // the record's own key; nil: unknown
 	sinks     []planSink
 	rejects   rejectsPlan

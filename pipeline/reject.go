@@ -14,6 +14,8 @@ import (
 const (
 	codeConversion = "conversion" // a value is not of the declared type
 	codeRequired   = "required"   // a required field is null
+	codeKeyTwice   = "key-twice"  // a row's key came before in this run
+	codeRefused    = "refused"    // the receiver will never take it
 	codeEach       = "each-type"  // what each: names is no list
 	codeWhere      = "where-type" // where: said neither true nor false
 )

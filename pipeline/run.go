@@ -33,6 +33,8 @@ type RunOptions struct {
 	// Replay maps what the last complete run fetched, without a call. Fresh
 	// starts over where an interrupted run could be gone on with.
 	Replay, Fresh bool
+	// AllowDeletes lets more than a fifth of the known rows be deleted at once.
+	AllowDeletes bool
 	// Share, where it is not nil, is that of all runs of this process.
 	Share *Share
 	// Notice is told what a user should know before the run; it may be nil.
@@ -49,20 +51,22 @@ type RunOptions struct {
 
 // Report is how far a run got.
 type Report struct {
-	Mapping  string        `json:"mapping"`
-	Source   string        `json:"source"`
-	Pages    int           `json:"pages"`
-	Read     int           `json:"read"`               // records
-	Written  int           `json:"written"`            // rows
-	Exploded int           `json:"exploded"`           // rows beyond one per record, from each:
-	Filtered int           `json:"filtered"`           // records that made no row
-	Rejected int           `json:"rejected"`           // records
-	FromTape int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
-	Causes   []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
-	Warnings []string      `json:"warnings,omitempty"` // what a user should look at
-	Rejects  string        `json:"rejects,omitempty"`  // the reject file, where there is one
-	Targets  []string      `json:"targets"`
-	Took     time.Duration `json:"-"`
+	Mapping   string        `json:"mapping"`
+	Source    string        `json:"source"`
+	Pages     int           `json:"pages"`
+	Read      int           `json:"read"`               // records
+	Written   int           `json:"written"`            // rows
+	Exploded  int           `json:"exploded"`           // rows beyond one per record, from each:
+	Filtered  int           `json:"filtered"`           // records that made no row
+	Unchanged int           `json:"unchanged"`          // rows that a sink of rows has already
+	Deleted   int           `json:"deleted"`            // rows whose deletion was sent
+	Rejected  int           `json:"rejected"`           // records
+	FromTape  int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
+	Causes    []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
+	Warnings  []string      `json:"warnings,omitempty"` // what a user should look at
+	Rejects   string        `json:"rejects,omitempty"`  // the reject file, where there is one
+	Targets   []string      `json:"targets"`
+	Took      time.Duration `json:"-"`
 }
 
 // Stopped is the error of a run that was asked to stop.
@@ -99,14 +103,16 @@ func (p *Plan) Run(ctx context.Context, o RunOptions) (Report, error) {
 
 // run is one run of a plan.
 type run struct {
-	plan   *Plan
-	o      RunOptions
-	report Report // owned by the writer's goroutine
-	sinks  []Writer
-	reject *rejectFile
-	causes map[string]int // index in report.Causes
-	kept   kept
-	leave  func() // ends what is shared with other runs
+	plan     *Plan
+	o        RunOptions
+	report   Report   // owned by the writer's goroutine
+	sinks    []Writer // all of them
+	files    []Writer // those that do not take rows one by one
+	reject   *rejectFile
+	causes   map[string]int // index in report.Causes
+	kept     kept
+	delivery delivery
+	leave    func() // ends what is shared with other runs
 }
 
 func (r *run) run(ctx context.Context) (err error) {
@@ -115,7 +121,7 @@ func (r *run) run(ctx context.Context) (err error) {
 			r.leave()
 		}
 		r.report.FromTape = int(r.kept.hits.Load())
-		err = errors.Join(err, r.kept.close(r.o.Share))
+		err = errors.Join(err, r.delivery.close(), r.kept.close(r.o.Share))
 	}()
 	if err := r.keep(); err != nil {
 		return err
@@ -130,7 +136,9 @@ func (r *run) run(ctx context.Context) (err error) {
 	case stopped:
 		err = &Stopped{Page: r.report.Pages, Read: r.report.Read}
 	default:
-		err = r.judge()
+		if err = r.judge(); err == nil {
+			err = r.deleteGone(ctx)
+		}
 	}
 	var many *TooManyRejects
 	if errors.As(err, &many) {
@@ -157,12 +165,20 @@ func (r *run) keepReasons() error {
 func (r *run) open(ctx context.Context) (Source, error) {
 	p, w := r.plan, r.o.World
 	for _, s := range p.sinks {
-		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Options: s.options, Columns: p.columns, Key: p.key, World: w})
+		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Options: s.options, Columns: p.columns, Key: p.key, State: r.o.State, World: w})
 		if err != nil {
 			return nil, err
 		}
+		if s.connector.Rows {
+			r.delivery.sinks = append(r.delivery.sinks, &rowSink{Writer: writer, target: s.target, deletes: s.options.String("deletes") == "send"})
+		} else {
+			r.files = append(r.files, writer)
+		}
 		r.sinks = append(r.sinks, writer)
 		r.report.Targets = append(r.report.Targets, targetPath(w, s.target))
+	}
+	if err := r.openDelivery(); err != nil {
+		return nil, err
 	}
 	reject, err := newRejectFile(w.OutPath(p.rejects.path))
 	if err != nil {
@@ -336,8 +352,14 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 // write gives one mapped page to every sink and counts what became of its
 // records.
 func (r *run) write(ctx context.Context, j *job) error {
+	if err := r.unique(j); err != nil {
+		return err
+	}
+	if err := r.deliver(ctx, j); err != nil {
+		return err
+	}
 	if j.batch.Len() > 0 {
-		for _, s := range r.sinks {
+		for _, s := range r.files {
 			if err := s.Write(ctx, &j.batch); err != nil {
 				return err
 			}

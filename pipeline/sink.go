@@ -71,6 +71,11 @@ type SinkConnector struct {
 	// remembered by key, so that nothing is delivered twice.
 	Rows bool
 
+	// Keyed and Adds say of a sink with these options that it needs key:, and
+	// that it adds to what is there, so that an incremental run can write to it.
+	// Both may be nil; a sink of rows is both.
+	Keyed, Adds func(Options) bool
+
 	// Open makes a writer for one run.
 	Open func(context.Context, SinkConfig) (Writer, error)
 }
@@ -93,7 +98,8 @@ type SinkConfig struct {
 	Mapping string
 	Options Options
 	Columns []Column
-	Key     []int // columns that make a row the same row; nil: the mapping says none
+	Key     []int  // columns that make a row the same row; nil: the mapping says none
+	State   string // folder of what the mapping keeps between runs; empty: nothing is kept
 	World   *World
 }
 

@@ -80,6 +80,10 @@ type Stream struct {
 
 	// Incremental streams can be asked for what changed after a time.
 	Incremental bool
+
+	// Needs are options that this stream cannot do without, though others of the
+	// connector can. Open refuses a source without them.
+	Needs []string
 }
 
 // Document is a named text, such as a JSON Schema that is built in.

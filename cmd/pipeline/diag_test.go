@@ -5,7 +5,9 @@ import (
 	"flag"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +62,8 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// diagnose is the diagnostics of mapping.yaml as check prints them.
+// diagnose is the diagnostics of mapping.yaml as check prints them. SURROUNDINGS
+// is set around it, to a value that no diagnostic may show.
 func diagnose(t *testing.T, files map[string][]byte) string {
 	engine := rest.New()
 	read := func(name string) ([]byte, error) {
@@ -70,17 +73,29 @@ func diagnose(t *testing.T, files map[string][]byte) string {
 		}
 		return src, nil
 	}
-	seen := &pipeline.Files{Read: read}
-	src, err := seen.Open("mapping.yaml")
-	if err != nil {
-		t.Fatal(err)
+	near := func(name string) string {
+		var names []string
+		for other := range files {
+			if path.Dir(other) == path.Dir(name) {
+				names = append(names, path.Base(other))
+			}
+		}
+		slices.Sort(names)
+		return diag.Suggest(path.Base(name), names)
 	}
-	m, diags := pipeline.Parse("mapping.yaml", src)
+	seen := &pipeline.Files{Read: read, Near: near}
+	outer := func(name string) (string, bool) {
+		v, ok := map[string]string{"SURROUNDINGS": "red-herring"}[name]
+		return v, ok
+	}
+	getenv, diags := pipeline.Environment("mapping.yaml", seen, outer)
+	m, more := pipeline.Load("mapping.yaml", seen)
+	diags = append(diags, more...)
 	if m != nil {
-		_, more := m.Compile(pipeline.Setup{Registry: connectors.All(engine), Files: seen})
+		_, more := m.Compile(pipeline.Setup{Registry: connectors.All(engine), Files: seen, Getenv: getenv})
 		diags = append(diags, more...)
-		diags.Sort()
 	}
+	diags.Sort()
 	var out bytes.Buffer
 	if err := diag.Text(&out, diags, seen.Seen, false); err != nil {
 		t.Fatal(err)

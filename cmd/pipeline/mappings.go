@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,11 +23,14 @@ type checked struct {
 	file  string
 	plan  *pipeline.Plan // nil where there are errors
 	diags diag.List
+
+	// getenv is the environment, and behind it the .env beside the mapping.
+	getenv func(name string) (string, bool)
 }
 
 // check parses and compiles the mappings, all of them, before anything runs.
 func (a *app) check(names []string) ([]checked, *pipeline.Files) {
-	files := &pipeline.Files{Read: os.ReadFile, Stat: readable, Seen: diag.Files{}}
+	files := &pipeline.Files{Read: readFile, Stat: readable, Near: nearFile, Seen: diag.Files{}}
 	var out []checked
 	for _, name := range names {
 		out = append(out, a.checkOne(name, files))
@@ -35,22 +39,36 @@ func (a *app) check(names []string) ([]checked, *pipeline.Files) {
 }
 
 func (a *app) checkOne(name string, files *pipeline.Files) checked {
-	src, err := files.Open(name)
+	c := checked{file: name}
+	c.getenv, c.diags = pipeline.Environment(name, files, os.LookupEnv)
+	m, diags := pipeline.Load(name, files)
+	c.diags = append(c.diags, diags...)
+	if m != nil {
+		c.plan, diags = m.Compile(pipeline.Setup{Registry: a.registry, Files: files, Getenv: c.getenv})
+		c.diags = append(c.diags, diags...)
+	}
+	c.diags.Sort()
+	if c.diags.HasErrors() {
+		c.plan = nil
+	}
+	return c
+}
+
+// maxFile is the bound on a file that is read whole. What it holds has a lower
+// one; this one is for the name of the wrong file.
+const maxFile = 64 << 20
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
 	if err != nil {
-		d := diag.List{}.Error("missing-file", diag.Span{File: name}, "cannot read the mapping: "+reason(err), nearFile(name))
-		return checked{file: name, diags: d}
+		return nil, err
 	}
-	m, diags := pipeline.Parse(name, src)
-	if m == nil {
-		return checked{file: name, diags: diags}
+	defer func() { _ = f.Close() }() // only read
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(src) > maxFile {
+		err = errors.New("it is larger than 64 MiB")
 	}
-	plan, more := m.Compile(pipeline.Setup{Registry: a.registry, Files: files, Getenv: os.LookupEnv})
-	diags = append(diags, more...)
-	diags.Sort()
-	if diags.HasErrors() {
-		plan = nil
-	}
-	return checked{file: name, plan: plan, diags: diags}
+	return src, err
 }
 
 // readable reports why a file cannot be read.
@@ -78,7 +96,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// nearFile suggests a file of the same folder.
+// nearFile is a file of the same folder and kind with a similar name.
 func nearFile(name string) string {
 	entries, err := os.ReadDir(filepath.Dir(name))
 	if err != nil {
@@ -86,14 +104,11 @@ func nearFile(name string) string {
 	}
 	var names []string
 	for _, e := range entries {
-		if isYAML(e.Name()) {
+		if !e.IsDir() && filepath.Ext(e.Name()) == filepath.Ext(name) {
 			names = append(names, e.Name())
 		}
 	}
-	if near := diag.Suggest(filepath.Base(name), names); near != "" {
-		return fmt.Sprintf("did you mean %s?", filepath.Join(filepath.Dir(name), near))
-	}
-	return ""
+	return diag.Suggest(filepath.Base(name), names)
 }
 
 func isYAML(name string) bool {

@@ -30,32 +30,45 @@ const (
 	maxRedirects = 5
 )
 
-// caller makes the calls of one Read. It makes one at a time.
+// caller makes calls of one Read, one at a time. What callers beside each other
+// share is in the session.
 type caller struct {
-	d          *declaration
-	base       *url.URL
-	connection string
-	subject    string // what is asked for, in messages: `event "25198085"`
-	budget     *budget
-	limits     []pipeline.Limit
-	http       http.RoundTripper
-	world      *pipeline.World
+	*session
 
-	header http.Header // of every call, with the token; nil before the first
-	buf    []byte      // memory for the next answer
-	size   int         // bytes of the last answer: the next one is likely as long
+	shown  string                // the path in messages, where the real one holds what a record says; empty: the real one
+	absent func(status int) bool // tells the statuses that are an answer too: there is nothing
+	within int                   // bytes that an answer may have
+
+	buf  []byte // memory for the next answer
+	size int    // bytes of the last answer: the next one is likely as long
 }
 
-// get asks for u until there is an answer that accept takes. An answer that it
-// does not take is asked for again. A nil answer means that the list is empty.
+// get asks for u until there is an answer that accept takes: from the tape where
+// it is there, else from the platform, and then it is on the tape before get
+// returns. An answer that accept does not take is asked for again. Where the
+// answer is that there is nothing, accept is not asked and empty reports it.
 func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error) (*answer, error) {
-	if err := c.login(); err != nil {
+	request := requestKey(c.base, u)
+	if ans, err := c.recall(u, request, accept); ans != nil || err != nil {
+		return ans, err
+	}
+	ans, err := c.ask(ctx, u, accept)
+	if err != nil {
+		return nil, err
+	}
+	return ans, c.keep(request, ans)
+}
+
+// ask asks the platform for u until there is an answer.
+func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error) (*answer, error) {
+	header, err := c.login()
+	if err != nil {
 		return nil, err
 	}
 	var spent time.Duration
 	for try := 0; ; try++ {
 		began := time.Now()
-		ans, waited, err := c.follow(ctx, u, try, accept)
+		ans, waited, err := c.follow(ctx, u, header, try, accept)
 		spent += time.Since(began) - waited
 		var fault *Error
 		switch {
@@ -65,8 +78,8 @@ func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error
 			return ans, nil
 		case !errors.As(err, &fault):
 			return nil, err
-		case c.d.means(fault.Status) == meansSkip:
-			return nil, nil
+		case c.absent(fault.Status):
+			return &answer{url: u, status: fault.Status, body: c.buf[:0]}, nil
 		}
 		fault.Tries = try + 1
 		pause := backoff(try)
@@ -90,40 +103,11 @@ func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error
 	}
 }
 
-// login takes the token of the connection, once for all calls.
-func (c *caller) login() error {
-	if c.header != nil {
-		return nil
-	}
-	header := http.Header{
-		"Accept":          {"application/json"},
-		"Accept-Encoding": {"gzip"},
-		"User-Agent":      {"pipeline"},
-	}
-	if c.d.auth.style != authNone {
-		if c.world.Token == nil {
-			return c.loginFault(fmt.Errorf("there is none; set %s", TokenVariable(c.connection)))
-		}
-		token, err := c.world.Token(c.connection)
-		switch {
-		case err != nil:
-			return c.loginFault(err)
-		case token.Value == "":
-			return c.loginFault(fmt.Errorf("it is empty; set %s", TokenVariable(c.connection)))
-		case c.d.auth.style != authBasic && !plainText(token.Value):
-			return c.loginFault(errors.New("it holds a line break or another character that no token has; copy it again"))
-		}
-		c.d.auth.apply(header, token)
-	}
-	c.header = header
-	return nil
-}
-
 // follow is one try: a call, and those to which it is redirected on the same
 // host. waited is how long it waited for the limit.
-func (c *caller) follow(ctx context.Context, u *url.URL, try int, accept func(*answer) error) (_ *answer, waited time.Duration, _ error) {
+func (c *caller) follow(ctx context.Context, u *url.URL, header http.Header, try int, accept func(*answer) error) (_ *answer, waited time.Duration, _ error) {
 	for range maxRedirects + 1 {
-		ans, w, err := c.call(ctx, u, try, accept)
+		ans, w, err := c.call(ctx, u, header, try, accept)
 		waited += w
 		if err != nil || ans.status < 300 {
 			return ans, waited, err
@@ -140,14 +124,16 @@ func (c *caller) follow(ctx context.Context, u *url.URL, try int, accept func(*a
 }
 
 // call is one call. It is reported, however it ends.
-func (c *caller) call(ctx context.Context, u *url.URL, try int, accept func(*answer) error) (*answer, time.Duration, error) {
-	waited, err := c.budget.wait(ctx, c.limits, func(until time.Time) { c.report(pipeline.Call{WaitFor: until}) })
+func (c *caller) call(ctx context.Context, u *url.URL, header http.Header, try int, accept func(*answer) error) (*answer, time.Duration, error) {
+	slot, waited, err := c.budget.wait(ctx, c.limits, func(until time.Time) { c.report(pipeline.Call{WaitFor: until}) })
 	if err != nil {
 		return nil, waited, err
 	}
 	began := time.Now()
-	res, body, err := exchange(ctx, c.http, u, c.header.Clone(), c.buf, c.size)
-	c.budget.answered()
+	res, body, err := exchange(ctx, c.http, u, header.Clone(), c.buf, c.size, c.within)
+	if booked := c.budget.answered(slot, res != nil); booked != nil {
+		return nil, waited, booked
+	}
 	done := pipeline.Call{Took: time.Since(began), Waited: waited, Retry: try, Bytes: int64(len(body))}
 	var ans *answer
 	if err != nil {
@@ -162,7 +148,9 @@ func (c *caller) call(ctx context.Context, u *url.URL, try int, accept func(*ans
 		if fault.after > 0 {
 			// whoever shares the budget would be told the same; nobody is held
 			// for longer than a run waits, or one odd header would hang them all
-			c.budget.book.pause(time.Now().Add(min(fault.after, maxPatience)))
+			if err := c.budget.book.pause(time.Now().Add(min(fault.after, maxPatience))); err != nil {
+				return nil, waited, err
+			}
 		}
 	}
 	c.report(done)
@@ -224,12 +212,6 @@ func connectionWords(err error, host string) string {
 		return fmt.Sprintf("%s closed the connection without an answer", host)
 	}
 	return fmt.Sprintf("no answer: %v", err)
-}
-
-func (c *caller) report(call pipeline.Call) {
-	if c.world.Calls != nil {
-		c.world.Calls(call)
-	}
 }
 
 func isRedirect(status int) bool {

@@ -33,6 +33,11 @@ type stream struct {
 
 	path    template
 	query   []parameter
+	detail  *template // of one record; nil: the list says all
+	members []string  // of a listed record, in the path of its detail
+	listed  []string  // members that the sandbox lists; none: all
+	changes changes
+	needs   []string // options without which it cannot be read, though not required
 	key     string
 	records []string // envelopes as pipeline.Elements takes them: "" is the answer itself
 	paging  paging
@@ -44,6 +49,10 @@ type parameter struct {
 	name  string
 	value template
 }
+
+// fromRecord reports whether a name in the path of the detail is a member of the
+// listed record.
+func (s *stream) fromRecord(name string) bool { return slices.Contains(s.members, name) }
 
 // meaning is what a status of an answer means.
 type meaning string
@@ -254,6 +263,17 @@ func (d *declaration) means(status int) meaning {
 		return meansRetry
 	}
 	return meansFail
+}
+
+// skips reports whether a status means that there is nothing.
+func (d *declaration) skips(status int) bool { return d.means(status) == meansSkip }
+
+// doc is what is said of an option.
+func (d *declaration) doc(name string) string {
+	if o := option(d.options, name); o != nil {
+		return o.Doc
+	}
+	return ""
 }
 
 // schemaPath is where people find a schema that file names.

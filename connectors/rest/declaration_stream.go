@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // streams reads the lists of the API; the first is the default.
@@ -31,19 +32,26 @@ func (r *reader) streams(n *yaml.Node, options []pipeline.Option, schema func(st
 }
 
 func (r *reader) stream(e entry, options []pipeline.Option, schema func(string) ([]byte, error)) (stream, bool) {
-	o, ok := r.object(e.value, "stream "+e.name, "summary", "path", "query", "key", "records", "page", "schema")
+	o, ok := r.object(e.value, "stream "+e.name, "summary", "path", "query", "key", "records", "page", "detail", "listed", "incremental", "schema")
 	if !ok {
 		return stream{}, false
 	}
 	s := stream{name: e.name, summary: o.text("summary"), key: o.text("key"), records: []string{""}}
 	if text, at := o.need("path", "where the list is, below base_url"); text != "" {
-		if !strings.HasPrefix(text, "/") || strings.ContainsAny(text, "?#") {
-			r.error(at, "invalid-value", "path "+strconv.Quote(text)+" is not a path below base_url", "it begins with / and has no ? or #: what stands there goes into query")
-		}
-		s.path = r.template(at, options)
+		r.belowBase(at, "path", "it begins with / and has no ? or #: what stands there goes into query")
+		s.path = r.template(at, r.need(&s, options))
 	}
 	if n := o.get("query"); n != nil {
-		s.query = r.query(n, options)
+		s.query = r.query(n, r.need(&s, options))
+	}
+	if n := o.get("detail"); n != nil {
+		r.detail(n, &s, options)
+	}
+	if n := o.get("listed"); n != nil {
+		s.listed = r.texts(n, "listed")
+	}
+	if n := o.get("incremental"); n != nil {
+		s.changes = r.changes(n)
 	}
 	if n := o.get("records"); n != nil {
 		s.records = r.envelopes(n)
@@ -57,7 +65,39 @@ func (r *reader) stream(e entry, options []pipeline.Option, schema func(string) 
 	return s, true
 }
 
-func (r *reader) query(n *yaml.Node, options []pipeline.Option) []parameter {
+// belowBase reports what is no path below base_url.
+func (r *reader) belowBase(n *yaml.Node, what, hint string) {
+	if !strings.HasPrefix(n.Value, "/") || strings.ContainsAny(n.Value, "?#") {
+		r.error(n, "invalid-value", what+" "+strconv.Quote(n.Value)+" is not a path below base_url", hint)
+	}
+}
+
+// detail reads where one record is, by its own members and by options.
+func (r *reader) detail(n *yaml.Node, s *stream, options []pipeline.Option) {
+	if r.text(n, "detail") == "" {
+		return
+	}
+	r.belowBase(n, "detail", "it begins with / and has no ? or #")
+	need := r.need(s, options)
+	path := r.template(n, func(n *yaml.Node, name string) {
+		switch {
+		case option(options, name) != nil:
+			need(n, name)
+		case name != s.key && diag.DidYouMean(name, optionNames(options)) != "":
+			need(n, name) // which says what was meant
+		case name == "":
+			r.error(n, "unknown-name", "{} names nothing", "name an option, or a member of the listed record such as {id}")
+		default:
+			s.members = append(s.members, name)
+		}
+	})
+	if len(s.members) == 0 {
+		r.error(n, "invalid-value", "detail "+strconv.Quote(n.Value)+" is the same for every record", "name a member of the listed record in it, such as {id}")
+	}
+	s.detail = &path
+}
+
+func (r *reader) query(n *yaml.Node, name func(*yaml.Node, string)) []parameter {
 	o, ok := r.object(n, "query")
 	if !ok {
 		return nil
@@ -65,7 +105,7 @@ func (r *reader) query(n *yaml.Node, options []pipeline.Option) []parameter {
 	var out []parameter
 	for _, e := range o.entries {
 		r.text(e.value, "query "+e.name)
-		out = append(out, parameter{name: e.name, value: r.template(e.value, options)})
+		out = append(out, parameter{name: e.name, value: r.template(e.value, name)})
 	}
 	return out
 }

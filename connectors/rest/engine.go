@@ -13,18 +13,30 @@ import (
 )
 
 // Engine makes source connectors out of declarations. All that it makes share
-// its rate budgets: one per connector, base URL and connection. An Engine may
-// be used from several goroutines.
+// its rate budgets: one per connector, base URL and connection. ShareLimits
+// makes other processes share them too. An Engine may be used from several
+// goroutines.
 type Engine struct {
 	mu           sync.Mutex
 	declarations map[string]*declaration
 	budgets      map[budgetKey]*budget
+	calls        *callsFolder      // nil: the budgets are of this process alone
 	transport    http.RoundTripper // made on first use
 }
 
 // New is an engine that knows no connector yet.
 func New() *Engine {
 	return &Engine{declarations: map[string]*declaration{}, budgets: map[budgetKey]*budget{}}
+}
+
+// ShareLimits makes the rate budgets of the engine those of all processes that
+// share the same folder, such as LimitsFolder. The folder is made, and its name
+// asked for, with the first call; where that fails, so does the run: no call is
+// made that others could not know of. It is called before any source is opened.
+func (e *Engine) ShareLimits(folder func() (string, error)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = &callsFolder{find: folder}
 }
 
 // Declare reads a connector's YAML. schema reads a schema that it names, as it
@@ -70,7 +82,10 @@ func (e *Engine) add(d *declaration) pipeline.SourceConnector {
 		},
 	}
 	for _, s := range d.streams {
-		c.Streams = append(c.Streams, pipeline.Stream{Name: s.name, Summary: s.summary, Key: s.key, Schema: s.schema})
+		c.Streams = append(c.Streams, pipeline.Stream{
+			Name: s.name, Summary: s.summary, Key: s.key, Schema: s.schema,
+			Incremental: s.changes.param != "", Needs: s.needs,
+		})
 	}
 	return c
 }
@@ -112,6 +127,9 @@ func (e *Engine) budget(key budgetKey) *budget {
 	b, ok := e.budgets[key]
 	if !ok {
 		b = newBudget(&memoryBook{})
+		if e.calls != nil {
+			b = newBudget(newSharedBook(e.calls, key))
+		}
 		e.budgets[key] = b
 	}
 	return b

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,7 +31,7 @@ type Error struct {
 	Reason    Reason
 	Connector string
 	Method    string
-	Path      string // of the address, escaped
+	Path      string // of the address, escaped; what comes from a record is left out
 	Status    int    // of the last answer; 0 where there was none
 	Tries     int    // calls made for it
 	Message   string // what is wrong and what to do about it
@@ -70,7 +71,7 @@ func shorten(s string, most int) string {
 
 // fault is a new error about a call.
 func (c *caller) fault(u *url.URL, reason Reason, message string) *Error {
-	return &Error{Reason: reason, Connector: c.d.name, Method: http.MethodGet, Path: u.EscapedPath(), Tries: 1, Message: message}
+	return &Error{Reason: reason, Connector: c.d.name, Method: http.MethodGet, Path: cmp.Or(c.shown, u.EscapedPath()), Tries: 1, Message: message}
 }
 
 // statusFault is what a status that is not a success means to people.
@@ -102,6 +103,6 @@ func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
 }
 
 // loginFault is a call that cannot be made for want of a token.
-func (c *caller) loginFault(err error) error {
-	return fmt.Errorf("%s: token of connection %q: %w", c.d.name, c.connection, err)
+func (s *session) loginFault(err error) error {
+	return fmt.Errorf("%s: token of connection %q: %w", s.d.name, s.connection, err)
 }

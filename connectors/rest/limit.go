@@ -23,82 +23,27 @@ type book interface {
 	// reserve books a call where all limits allow one now. Otherwise ok is
 	// false and again is when to ask next; it is zero where that depends on
 	// calls that are not answered yet.
-	reserve(now time.Time, limits []pipeline.Limit) (ok bool, again time.Time)
-	// answered says that a booked call is over, however it ended.
-	answered(now time.Time)
+	reserve(ctx context.Context, now time.Time, limits []pipeline.Limit) (s slot, ok bool, again time.Time, err error)
+	// answered says that a booked call is over, and when the platform had seen
+	// it at the latest.
+	answered(s slot, at time.Time) error
 	// pause lets no call begin before until.
-	pause(until time.Time)
+	pause(until time.Time) error
 }
 
-// margin is added to each window: platforms count in milliseconds.
-const margin = time.Millisecond
+// slot is a booked call.
+type slot uint64
 
-// memoryBook is a book of this process. Where it is asked for a longer window
-// than ever before, it knows the calls of the windows it was asked for.
-type memoryBook struct {
-	mu       sync.Mutex
-	inFlight int
-	times    []time.Time // of answers, in order, as far back as longest
-	longest  time.Duration
-	paused   time.Time
-}
-
-func (m *memoryBook) reserve(now time.Time, limits []pipeline.Limit) (bool, time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	again, ok := m.paused, !now.Before(m.paused)
-	for _, l := range limits {
-		m.longest = max(m.longest, l.Rate.Per)
-		if l.Concurrency > 0 && m.inFlight >= l.Concurrency {
-			return false, time.Time{}
-		}
-		if l.Rate.Calls == 0 {
-			continue
-		}
-		// the answer that has to be a window ago
-		k := len(m.times) + m.inFlight - l.Rate.Calls
-		if k < 0 {
-			continue
-		}
-		if k >= len(m.times) {
-			return false, time.Time{}
-		}
-		if free := m.times[k].Add(l.Rate.Per + margin); now.Before(free) {
-			ok = false
-			if free.After(again) {
-				again = free
-			}
-		}
-	}
-	if ok {
-		m.inFlight++
-	}
-	return ok, again
-}
-
-func (m *memoryBook) answered(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.inFlight--
-	old := 0
-	for old < len(m.times) && now.Sub(m.times[old]) > m.longest+margin {
-		old++
-	}
-	if old > len(m.times)/2 { // so that a call costs little however many there are
-		m.times = append(m.times[:0], m.times[old:]...)
-	}
-	if m.longest > 0 {
-		m.times = append(m.times, now)
-	}
-}
-
-func (m *memoryBook) pause(until time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if until.After(m.paused) {
-		m.paused = until
-	}
-}
+const (
+	// margin is added to each window: platforms count in milliseconds.
+	margin = time.Millisecond
+	// onItsWay is how long a request may still travel after the one who sent it
+	// has given up or died.
+	onItsWay = time.Second
+	// poll is how often a caller looks again while it waits for the answer to
+	// somebody's call.
+	poll = 250 * time.Millisecond
+)
 
 // budget makes callers wait for the book.
 type budget struct {
@@ -110,14 +55,10 @@ type budget struct {
 
 func newBudget(b book) *budget { return &budget{book: b, changed: make(chan struct{})} }
 
-// poll is how often a caller looks again while it waits for the answer to
-// somebody's call.
-const poll = time.Second
-
 // wait returns when a call may be made, and how long that took. told is called
 // with the time for which it waits, where that is known. Each successful wait
 // is followed by one answered.
-func (b *budget) wait(ctx context.Context, limits []pipeline.Limit, told func(until time.Time)) (time.Duration, error) {
+func (b *budget) wait(ctx context.Context, limits []pipeline.Limit, told func(until time.Time)) (slot, time.Duration, error) {
 	start := time.Now()
 	var last time.Time
 	for {
@@ -125,9 +66,9 @@ func (b *budget) wait(ctx context.Context, limits []pipeline.Limit, told func(un
 		changed := b.changed // taken before the book is asked, so that no answer is missed
 		b.mu.Unlock()
 		now := time.Now()
-		ok, again := b.book.reserve(now, limits)
-		if ok {
-			return now.Sub(start), nil
+		s, ok, again, err := b.book.reserve(ctx, now, limits)
+		if ok || err != nil {
+			return s, now.Sub(start), err
 		}
 		pause := poll
 		if !again.IsZero() {
@@ -141,7 +82,7 @@ func (b *budget) wait(ctx context.Context, limits []pipeline.Limit, told func(un
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		case <-changed:
 			timer.Stop()
 		case <-timer.C:
@@ -149,13 +90,19 @@ func (b *budget) wait(ctx context.Context, limits []pipeline.Limit, told func(un
 	}
 }
 
-// answered says that a call is over.
-func (b *budget) answered() {
-	b.book.answered(time.Now())
+// answered says that a call is over. One that was not heard of may still reach
+// the platform.
+func (b *budget) answered(s slot, heard bool) error {
+	at := time.Now()
+	if !heard {
+		at = at.Add(onItsWay)
+	}
+	err := b.book.answered(s, at)
 	b.mu.Lock()
 	close(b.changed)
 	b.changed = make(chan struct{})
 	b.mu.Unlock()
+	return err
 }
 
 // limitsOf is what a call of a mapping has to keep: the connector's limit and

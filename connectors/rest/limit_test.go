@@ -73,7 +73,8 @@ func callAll(callers int, took, before []int, limits ...pipeline.Limit) *arrival
 	for range callers {
 		wg.Go(func() {
 			for i := range next {
-				if _, err := b.wait(context.Background(), limits, func(time.Time) {}); err != nil {
+				booked, _, err := b.wait(context.Background(), limits, func(time.Time) {})
+				if err != nil {
 					panic(err)
 				}
 				call := time.Duration(took[i]) * time.Millisecond
@@ -81,7 +82,9 @@ func callAll(callers int, took, before []int, limits ...pipeline.Limit) *arrival
 				time.Sleep(early)
 				seen.add()
 				time.Sleep(call - early)
-				b.answered()
+				if err := b.answered(booked, true); err != nil {
+					panic(err)
+				}
 			}
 		})
 	}
@@ -127,7 +130,8 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				if _, err := b.wait(t.Context(), limits, func(time.Time) {}); err != nil {
+				booked, _, err := b.wait(t.Context(), limits, func(time.Time) {})
+				if err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -138,7 +142,9 @@ func TestConcurrencyIsBounded(t *testing.T) {
 				mu.Lock()
 				now--
 				mu.Unlock()
-				b.answered()
+				if err := b.answered(booked, true); err != nil {
+					t.Error(err)
+				}
 			})
 		}
 		start := time.Now()
@@ -155,14 +161,17 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 		limits := []pipeline.Limit{{Rate: pipeline.Rate{Calls: 1, Per: time.Hour}}}
 		var told []time.Time
 		tell := func(at time.Time) { told = append(told, at) }
-		if _, err := b.wait(t.Context(), limits, tell); err != nil {
+		booked, _, err := b.wait(t.Context(), limits, tell)
+		if err != nil {
 			t.Fatal(err)
 		}
-		b.answered()
+		if err := b.answered(booked, true); err != nil {
+			t.Fatal(err)
+		}
 		free := time.Now().Add(time.Hour + margin)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := b.wait(ctx, limits, tell); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := b.wait(ctx, limits, tell); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, expected that the time was up", err)
 		}
 		if len(told) != 1 || !told[0].Equal(free) {
@@ -189,14 +198,40 @@ func TestBookForgetsOldCalls(t *testing.T) {
 	now := time.Now()
 	for range 100_000 {
 		now = now.Add(200 * time.Millisecond)
-		if ok, _ := m.reserve(now, limits); !ok {
-			t.Fatal("a call was held up below the limit")
+		s, ok, _, err := m.reserve(t.Context(), now, limits)
+		if err != nil || !ok {
+			t.Fatal("a call was held up below the limit", err)
 		}
-		m.answered(now)
+		if err := m.answered(s, now); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if len(m.times) > 40 {
-		t.Errorf("the book holds %d calls for a limit of 10", len(m.times))
+	if len(m.ring.times) > 2*keptCalls || len(m.ring.flights) > 0 {
+		t.Errorf("the book holds %d calls for a limit of 10, and %d in flight", len(m.ring.times), len(m.ring.flights))
 	}
+}
+
+// A mapping that asks for a longer window than all before it sees the calls in
+// that window.
+func TestLongerWindowSeesWhatWasCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, start := &ring{}, time.Now()
+		short := []pipeline.Limit{{Rate: pipeline.Rate{Calls: 300, Per: time.Minute}}}
+		long := append(short, pipeline.Limit{Rate: pipeline.Rate{Calls: 100, Per: time.Hour}})
+		for range 150 {
+			s, ok, _ := r.reserve(time.Now(), short, "")
+			if !ok {
+				t.Fatal("a call was held up below the limit")
+			}
+			time.Sleep(time.Second)
+			r.answered(s, time.Now())
+		}
+		_, ok, again := r.reserve(time.Now(), long, "")
+		// the 51st of the 150 calls has to be an hour ago
+		if want := start.Add(51*time.Second + time.Hour + margin); ok || !again.Equal(want) {
+			t.Errorf("got %v and %v, expected a wait until %v", ok, again, want)
+		}
+	})
 }
 
 func BenchmarkBook(b *testing.B) {
@@ -205,7 +240,7 @@ func BenchmarkBook(b *testing.B) {
 	now := time.Now()
 	for b.Loop() {
 		now = now.Add(time.Second)
-		m.reserve(now, limits)
-		m.answered(now)
+		s, _, _, _ := m.reserve(context.Background(), now, limits)
+		_ = m.answered(s, now)
 	}
 }

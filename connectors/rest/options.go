@@ -74,7 +74,11 @@ func (d *declaration) checkPaths(o pipeline.Options) []pipeline.OptionError {
 	var out []pipeline.OptionError
 	seen := map[string]bool{}
 	for _, s := range d.streams {
-		for _, name := range s.path.names {
+		names := s.path.names
+		if s.detail != nil {
+			names = append(slices.Clone(names), s.detail.names...)
+		}
+		for _, name := range names {
 			value, given := o[name]
 			if seen[name] || !given {
 				continue

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/value"
@@ -18,7 +19,8 @@ import (
 // spot is where the next request begins; a Position is a spot as text.
 type spot struct {
 	Page    int    `json:"page"`              // number of the request, from 1
-	Records int64  `json:"records,omitempty"` // read before it
+	Records int64  `json:"records,omitempty"` // on the pages before it
+	Item    int    `json:"item,omitempty"`    // records of this page that were read already, where each has a call of its own
 	Cursor  string `json:"cursor,omitempty"`  // of styles cursor and link: what the last answer said
 	Size    int64  `json:"size,omitempty"`    // records a page, where the number of a page means nothing without it
 	End     bool   `json:"end,omitempty"`     // there is no next request
@@ -37,7 +39,8 @@ type chain struct {
 	caller  *caller
 	stream  *stream
 	options pipeline.Options
-	size    int64 // records a page; 0: unknown
+	since   time.Time // only what changed after; zero: all
+	size    int64     // records a page; 0: unknown
 	at      spot
 
 	seed maphash.Seed
@@ -56,7 +59,7 @@ func (c *chain) resume(from pipeline.Position) error {
 	}
 	size := c.at.Size
 	at := spot{}
-	if err := json.Unmarshal([]byte(from), &at); err != nil || at.Page < 1 || at.Records < 0 {
+	if err := json.Unmarshal([]byte(from), &at); err != nil || at.Page < 1 || at.Records < 0 || at.Item < 0 || at.Item > 0 && c.stream.detail == nil {
 		return fmt.Errorf("%s %s: cannot go on from position %q, which this connector did not make", c.caller.d.name, c.stream.name, shorten(string(from), 80))
 	}
 	if at.Size != size {
@@ -76,13 +79,16 @@ func (c *chain) request() (*url.URL, error) {
 		}
 		return u, nil
 	}
-	u, err := url.Parse(c.caller.base.String() + c.stream.path.path(c.options))
+	u, err := url.Parse(c.caller.base.String() + c.stream.path.path(segments(c.options)))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: make the address: %w", c.caller.d.name, c.stream.name, err)
 	}
 	q := url.Values{}
 	for _, param := range c.stream.query {
 		q.Set(param.name, param.value.text(c.options))
+	}
+	if !c.since.IsZero() {
+		q.Set(c.stream.changes.param, c.stream.changes.form.text(c.since))
 	}
 	if p.size.param != "" {
 		q.Set(p.size.param, strconv.FormatInt(c.size, 10))
@@ -105,7 +111,7 @@ func (c *chain) request() (*url.URL, error) {
 func (c *chain) next(u *url.URL, ans *answer, records []pipeline.Record) (spot, error) {
 	p, n := c.stream.paging, int64(len(records))
 	to := c.at
-	to.Page++
+	to.Page, to.Item = to.Page+1, 0
 	to.Records += n
 	if c.size > 0 && n > c.size {
 		return to, c.caller.fault(u, BadAnswer, fmt.Sprintf("page %d has %d records where at most %d were asked for; the API does not take the page size as declared%s", c.at.Page, n, c.size, named(p.size.param)))
@@ -130,7 +136,7 @@ func (c *chain) next(u *url.URL, ans *answer, records []pipeline.Record) (spot, 
 
 // end is the spot behind the last page.
 func (s spot) end() spot {
-	s.Cursor, s.End = "", true
+	s.Cursor, s.Item, s.End = "", 0, true
 	return s
 }
 
@@ -157,6 +163,9 @@ func (c *chain) total(ans *answer) (int64, bool) {
 // cursor is what the answer says comes next; empty is nothing.
 func (c *chain) cursor(u *url.URL, ans *answer) (string, error) {
 	p := c.stream.paging
+	if p.style == styleLink && ans.kept {
+		return ans.next, nil
+	}
 	if p.style == styleLink && len(p.next) == 0 {
 		return c.link(u, ans, nextLink(ans.header.Values("Link")))
 	}
@@ -187,13 +196,14 @@ func (c *chain) link(u *url.URL, ans *answer, next string) (string, error) {
 	}
 	q := to.Query()
 	for name := range q {
-		if value := q.Get(name); value != "" && strings.HasSuffix(c.caller.header.Get("Authorization"), " "+value) {
+		if value := q.Get(name); value != "" && value == c.caller.token {
 			q.Del(name)
 			to.RawQuery = q.Encode()
 		}
 	}
 	to.Scheme, to.Host, to.Fragment = "", "", ""
-	return to.String(), nil
+	ans.next = to.String()
+	return ans.next, nil
 }
 
 // nextLink is the address with rel="next" in Link headers.

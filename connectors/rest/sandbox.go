@@ -33,7 +33,7 @@ type SandboxOptions struct {
 	Seed    uint64 // other seeds, other people; the same seed gives the same bytes
 
 	// Faults are what goes wrong, each as KIND@CALL or KIND@FIRST-LAST, where
-	// calls to lists are counted from 1 and KIND is a status from 400 to 599
+	// calls to lists and details are counted from 1 and KIND is a status from 400 to 599
 	// (429 comes with Retry-After: 1), cut (the answer breaks off), html (a
 	// page instead of JSON), slow (three seconds of silence first) or repeat
 	// (the first page, whatever was asked for).
@@ -42,7 +42,8 @@ type SandboxOptions struct {
 
 // Sandbox is the API of one declared connector as an http.Handler. It knows
 // every id but those that begin with "missing", and every client but those
-// whose id or secret begins with "wrong".
+// whose id or secret begins with "wrong". Who is in a list is the same each
+// time, there and in the detail, which is found by the key of the record.
 type Sandbox struct {
 	d       *declaration
 	base    *url.URL
@@ -154,9 +155,14 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 		refuse(w, http.StatusUnauthorized, "the token is missing or not known")
 		return
 	}
-	for i, st := range s.d.streams {
-		params, ok := st.path.match(path)
-		if !ok {
+	for i := range s.d.streams {
+		st := &s.d.streams[i]
+		params, listed := st.path.match(path)
+		one := false
+		if !listed && st.detail != nil {
+			params, one = st.detail.match(path)
+		}
+		if !listed && !one {
 			continue
 		}
 		for name, value := range params {
@@ -165,7 +171,11 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 				return
 			}
 		}
-		s.page(w, r, i, path, f)
+		if made := newPeople(s.shapes[i], st.key, s.listSeed(st, params)); one {
+			s.one(w, r, st, made, params[st.key], f)
+		} else {
+			s.page(w, r, st, made, f)
+		}
 		return
 	}
 	refuse(w, http.StatusNotFound, "there is no such list")

@@ -9,12 +9,20 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
+
+	"pipeline/pipeline"
 )
 
-// page answers with one page of the list of stream i.
-func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, i int, path string, f fault) {
-	st := &s.d.streams[i]
-	start, size, problem := s.window(st, r.URL.Query())
+// page answers with one page of the list of a stream.
+func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, st *stream, made *people, f fault) {
+	q := r.URL.Query()
+	who, problem := s.changed(st, made, q)
+	if problem != "" {
+		refuse(w, http.StatusBadRequest, problem)
+		return
+	}
+	start, size, problem := window(st, q, len(who))
 	if problem != "" {
 		refuse(w, http.StatusBadRequest, problem)
 		return
@@ -22,18 +30,31 @@ func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, i int, path strin
 	if f.kind == "repeat" {
 		start = 0
 	}
-	end := min(start+size, s.records)
-	people := newPeople(s.shapes[i], st.key, s.listSeed(path))
+	end := min(start+size, len(who))
 	list := []byte{'['}
-	for n := start; n < end; n++ {
-		if n > start {
+	for n, index := range who[start:end] {
+		if n > 0 {
 			list = append(list, ',')
 		}
 		list = append(list, '\n')
-		list = people.record(list, n)
+		list = made.listed(list, index, st.listed)
 	}
 	list = append(list, "\n]"...)
-	body := s.envelope(w, r, st, list, end)
+	s.answer(w, r, envelope(w, r, st, list, end, len(who)), f)
+}
+
+// one answers with one whole record.
+func (s *Sandbox) one(w http.ResponseWriter, r *http.Request, st *stream, made *people, id string, f fault) {
+	index, ok := indexOf(id, s.records)
+	if !ok {
+		refuse(w, http.StatusNotFound, "there is no such "+st.key)
+		return
+	}
+	s.answer(w, r, append(made.record(nil, index), '\n'), f)
+}
+
+// answer sends a body, or breaks off in it.
+func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, body []byte, f fault) {
 	if f.kind == "cut" {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.Header().Set("Content-Type", "application/json")
@@ -44,14 +65,45 @@ func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, i int, path strin
 }
 
 // listSeed differs from list to list, so that two events have other people.
-func (s *Sandbox) listSeed(path string) uint64 {
+func (s *Sandbox) listSeed(st *stream, params map[string]string) uint64 {
 	h := fnv.New64a()
+	path := st.path.path(func(name string) string { return url.PathEscape(params[name]) })
 	_, _ = fmt.Fprintf(h, "%s %d %s", s.d.name, s.seed, path) // a hash never fails
 	return h.Sum64()
 }
 
-// window is which records were asked for.
-func (s *Sandbox) window(st *stream, q url.Values) (start, size int, problem string) {
+// changed is the numbers of the records that were asked for: all, or those that
+// were changed after a time.
+func (s *Sandbox) changed(st *stream, made *people, q url.Values) (who []int, problem string) {
+	c := st.changes
+	var since time.Time
+	if text := q.Get(c.param); c.param != "" && text != "" {
+		t, ok := c.form.time(text)
+		if !ok {
+			return nil, fmt.Sprintf("%s is not a time as %s", c.param, c.form)
+		}
+		since = t
+	}
+	who = make([]int, 0, s.records)
+	var record []byte
+	for n := range s.records {
+		if !since.IsZero() {
+			record = made.record(record[:0], n)
+			field, err := pipeline.Lookup(record, c.field)
+			if err != nil {
+				panic(err) // it was made here
+			}
+			if at, err := time.Parse(time.RFC3339, field.Text()); err != nil || at.Before(since) {
+				continue
+			}
+		}
+		who = append(who, n)
+	}
+	return who, ""
+}
+
+// window is which of so many records were asked for.
+func window(st *stream, q url.Values, total int) (start, size int, problem string) {
 	p := st.paging
 	size = int(p.size.initial)
 	if text := q.Get(p.size.param); p.size.param != "" && text != "" {
@@ -67,7 +119,7 @@ func (s *Sandbox) window(st *stream, q url.Values) (start, size int, problem str
 	param, text := p.param, q.Get(p.param)
 	switch p.style {
 	case styleNone, "":
-		return 0, s.records, ""
+		return 0, total, ""
 	case styleLink:
 		param, text = linkParam, q.Get(linkParam)
 	}
@@ -81,7 +133,7 @@ func (s *Sandbox) window(st *stream, q url.Values) (start, size int, problem str
 	if problem != "" || n < 0 {
 		return 0, 0, fmt.Sprintf("%s is not known", param)
 	}
-	return min(n, s.records), size, ""
+	return min(n, total), size, ""
 }
 
 // linkParam is what the sandbox puts into its links.
@@ -103,11 +155,12 @@ func (p paging) number(param, text string) (n int, problem string) {
 	return n, ""
 }
 
-// envelope is the answer around a list that ends before record number end.
-func (s *Sandbox) envelope(w http.ResponseWriter, r *http.Request, st *stream, list []byte, end int) []byte {
+// envelope is the answer around a list that ends before record number end of so
+// many.
+func envelope(w http.ResponseWriter, r *http.Request, st *stream, list []byte, end, total int) []byte {
 	p := st.paging
 	next := ""
-	if end < s.records {
+	if end < total {
 		next = base64.RawURLEncoding.EncodeToString([]byte("after " + strconv.Itoa(end)))
 		if p.style == styleLink {
 			q := r.URL.Query()
@@ -134,7 +187,7 @@ func (s *Sandbox) envelope(w http.ResponseWriter, r *http.Request, st *stream, l
 		plant(tree, p.next, nullable(next))
 	}
 	if len(p.total) > 0 {
-		plant(tree, p.total, s.records)
+		plant(tree, p.total, total)
 	}
 	body, err := json.Marshal(tree)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"pipeline/pipeline"
 )
 
 var (
@@ -44,6 +46,43 @@ func (p *people) record(dst []byte, n int) []byte {
 	return m.value(dst, p.shape, "", 0)
 }
 
+// listed appends what a list says of record number n: these members, or all.
+func (p *people) listed(dst []byte, n int, names []string) []byte {
+	if len(names) == 0 {
+		return p.record(dst, n)
+	}
+	dst = append(dst, '{')
+	empty := true
+	err := pipeline.Members(p.record(nil, n), func(name, v []byte) {
+		if !slices.Contains(names, string(name)) {
+			return
+		}
+		if !empty {
+			dst = append(dst, ',')
+		}
+		empty = false
+		dst = append(append(append(append(dst, '"'), name...), `":`...), v...)
+	})
+	if err != nil {
+		panic(err) // it was made here
+	}
+	return append(dst, '}')
+}
+
+// indexOf is the number of the record with that key, among so many.
+func indexOf(key string, records int) (n int, ok bool) {
+	id, err := strconv.ParseInt(key, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	for _, plus := range []int64{0, farID} {
+		if at := id - firstID - plus; at >= 0 && at < int64(records) && (&maker{index: int(at)}).id() == id {
+			return int(at), true
+		}
+	}
+	return 0, false
+}
+
 // maker makes one record.
 type maker struct {
 	rand        *rand.Rand
@@ -66,11 +105,16 @@ func (m *maker) meet() {
 
 func (m *maker) pick(list []string) string { return list[m.rand.IntN(len(list))] }
 
+const (
+	firstID = 100001
+	farID   = 1 << 53 // added to some
+)
+
 // id is the key of the record. Some are larger than a float64 can tell apart.
 func (m *maker) id() int64 {
-	id := int64(100001 + m.index)
+	id := int64(firstID + m.index)
 	if m.index%97 == 41 {
-		id += 1 << 53
+		id += farID
 	}
 	return id
 }
@@ -150,7 +194,7 @@ func (m *maker) list(dst []byte, s *shape, depth int) []byte {
 		}
 		return append(dst, ']')
 	}
-	for range m.rand.IntN(4) {
+	for range m.rand.IntN(5) {
 		separate()
 		m.meet()
 		dst = m.value(dst, s.items, "", depth+1)

@@ -34,6 +34,14 @@ func (e *Engine) open(d *declaration, cfg pipeline.SourceConfig) (pipeline.Sourc
 	if err := s.choose(cfg.Stream); err != nil {
 		return nil, err
 	}
+	for _, name := range s.stream.needs {
+		if cfg.Options[name] == nil {
+			return nil, fmt.Errorf("open %s: stream %s needs the option %s: %s", d.name, s.stream.name, name, d.doc(name))
+		}
+	}
+	if !cfg.Since.IsZero() && s.stream.changes.param == "" {
+		return nil, fmt.Errorf("open %s: stream %s cannot be asked for changes alone", d.name, s.stream.name)
+	}
 	address := d.baseURL
 	if given := cfg.Options.String(optionBaseURL); given != "" {
 		address = given
@@ -80,33 +88,40 @@ func (s *source) connection() string {
 	return s.d.name
 }
 
-// Read yields the pages after from. While yield runs, the next page is asked
-// for: one, and no more.
+// Read yields the pages after from. While one is worked on, the next one is
+// asked for: one, and no more.
 func (s *source) Read(ctx context.Context, from pipeline.Position, yield func(*pipeline.Page) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := s.chain()
+	shared := s.session()
+	c := s.chain(shared)
 	if err := c.resume(from); err != nil {
 		return err
 	}
-	page, err := c.fetch(ctx)
-	for err == nil && page != nil {
+	pass := func(_ context.Context, f fetched) error { return yield(f.page) }
+	if s.stream.detail != nil {
+		pass = s.details(shared, yield).expand
+	}
+	got := c.fetch(ctx)
+	for got.err == nil && got.page != nil {
 		ahead := fetchAhead(ctx, c)
-		if err := yield(page); err != nil {
+		if err := pass(ctx, got); err != nil {
 			cancel()
-			if got := <-ahead; got.page != nil {
-				got.page.Release()
+			if next := <-ahead; next.page != nil {
+				next.page.Release()
 			}
 			return err
 		}
-		got := <-ahead
-		page, err = got.page, got.err
+		got = <-ahead
 	}
-	return err
+	return got.err
 }
 
+// fetched is a page of the list, or why there is none; without both the list has
+// ended.
 type fetched struct {
 	page *pipeline.Page
+	at   spot // of its request
 	err  error
 }
 
@@ -114,28 +129,17 @@ type fetched struct {
 // is received.
 func fetchAhead(ctx context.Context, c *chain) <-chan fetched {
 	out := make(chan fetched, 1)
-	go func() {
-		page, err := c.fetch(ctx)
-		out <- fetched{page, err}
-	}()
+	go func() { out <- c.fetch(ctx) }()
 	return out
 }
 
 // chain is a new reader of the list.
-func (s *source) chain() *chain {
+func (s *source) chain(shared *session) *chain {
 	return &chain{
-		caller: &caller{
-			d:          s.d,
-			base:       s.base,
-			connection: s.connection(),
-			subject:    s.subject(),
-			budget:     s.budget,
-			limits:     limitsOf(s.d.limit, s.cfg.Limit),
-			http:       s.http,
-			world:      s.cfg.World,
-		},
+		caller:  &caller{session: shared, absent: s.d.skips, within: maxBody},
 		stream:  s.stream,
 		options: s.cfg.Options,
+		since:   s.cfg.Since,
 		size:    s.size,
 		seed:    maphash.MakeSeed(),
 		seen:    map[uint64]bool{},
@@ -154,14 +158,14 @@ func (s *source) subject() string {
 	return strings.Join(parts, " with ")
 }
 
-// fetch asks for the next page; nil is the end of the list.
-func (c *chain) fetch(ctx context.Context) (*pipeline.Page, error) {
+// fetch asks for the next page.
+func (c *chain) fetch(ctx context.Context) fetched {
 	if c.at.End {
-		return nil, nil
+		return fetched{}
 	}
 	u, err := c.request()
 	if err != nil {
-		return nil, err
+		return fetched{err: err}
 	}
 	page := pipeline.NewPage()
 	c.caller.buf = page.Buf
@@ -178,16 +182,17 @@ func (c *chain) fetch(ctx context.Context) (*pipeline.Page, error) {
 	})
 	if err != nil {
 		page.Release()
-		return nil, c.atPage(err)
+		return fetched{err: c.atPage(err)}
 	}
-	if ans == nil { // a status that means: nothing here
+	if ans.empty() {
 		next = c.at.end()
 		next.Page++
 		page.Records = page.Records[:0]
 	}
 	page.Number, page.Next = c.at.Page, next.position()
+	at := c.at
 	c.at = next
-	return page, nil
+	return fetched{page: page, at: at}
 }
 
 // atPage says which page an error is about, where it does not itself.

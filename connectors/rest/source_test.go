@@ -312,7 +312,7 @@ func TestTokenVariable(t *testing.T) {
 func TestTemplate(t *testing.T) {
 	tmpl := template{pieces: []string{"/events/", "/people/", ""}, names: []string{"event", "id"}}
 	for _, value := range []string{"7", "a/b", "..%2f", "x y", "é?#"} {
-		path := tmpl.path(pipeline.Options{"event": value, "id": int64(3)})
+		path := tmpl.path(segments(pipeline.Options{"event": value, "id": int64(3)}))
 		if strings.Count(path, "/") != 4 {
 			t.Errorf("%q changes the path: %s", value, path)
 		}

@@ -5,8 +5,10 @@ package rest
 // endpoint is called.
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,15 +18,15 @@ import (
 	"pipeline/pipeline/diag"
 )
 
-// template is text with the names of options between its pieces: piece 0, name
+// template is text with names, most often of options, between its pieces: piece 0, name
 // 0, piece 1, …
 type template struct {
 	pieces []string // one more than names
 	names  []string
 }
 
-// template reads the scalar n, in which each {name} must be one of options.
-func (r *reader) template(n *yaml.Node, options []pipeline.Option) template {
+// template reads the scalar n. name is told of each {name} in it.
+func (r *reader) template(n *yaml.Node, name func(n *yaml.Node, name string)) template {
 	var t template
 	rest := n.Value
 	for {
@@ -36,53 +38,69 @@ func (r *reader) template(n *yaml.Node, options []pipeline.Option) template {
 		if !open {
 			return t
 		}
-		name, tail, closed := strings.Cut(after, "}")
+		inner, tail, closed := strings.Cut(after, "}")
 		if !closed {
 			r.error(n, "invalid-value", fmt.Sprintf("%q has a { without a }", n.Value), "")
 			return t
 		}
-		r.templateName(n, name, options)
-		t.names = append(t.names, name)
+		name(n, inner)
+		t.names = append(t.names, inner)
 		rest = tail
 	}
 }
 
-func (r *reader) templateName(n *yaml.Node, name string, options []pipeline.Option) {
-	var known []string
-	for _, o := range options {
-		known = append(known, o.Name)
-		if o.Name != name {
-			continue
+// option is the option of that name, or nil.
+func option(options []pipeline.Option, name string) *pipeline.Option {
+	for i := range options {
+		if options[i].Name == name {
+			return &options[i]
 		}
-		if !o.Required && o.Default == nil {
-			r.error(n, "invalid-value", fmt.Sprintf("{%s} may be missing", name), "make the option required, or give it a default")
-		}
-		return
 	}
-	hint := diag.DidYouMean(name, known)
-	if hint == "" {
-		hint = "declare it under options"
-	}
-	r.error(n, "unknown-name", fmt.Sprintf("{%s} is not an option of this connector", name), hint)
+	return nil
 }
 
-// path is the template with options put in as path segments.
-func (t template) path(options pipeline.Options) string { return t.fill(options, url.PathEscape) }
-
-// text is the template with options put in as they are.
-func (t template) text(options pipeline.Options) string {
-	return t.fill(options, func(s string) string { return s })
+// need says that a stream has a use for an option, which is then needed.
+func (r *reader) need(s *stream, options []pipeline.Option) func(*yaml.Node, string) {
+	return func(n *yaml.Node, name string) {
+		o := option(options, name)
+		switch {
+		case o == nil:
+			hint := diag.DidYouMean(name, optionNames(options))
+			r.error(n, "unknown-name", fmt.Sprintf("{%s} is not an option of this connector", name), cmp.Or(hint, "declare it under options"))
+		case !o.Required && o.Default == nil && !slices.Contains(s.needs, name):
+			s.needs = append(s.needs, name)
+		}
+	}
 }
 
-func (t template) fill(options pipeline.Options, escape func(string) string) string {
+func optionNames(options []pipeline.Option) []string {
+	names := make([]string, len(options))
+	for i, o := range options {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// path is the template with a path segment, already escaped, for each name.
+func (t template) path(segment func(name string) string) string {
 	var b strings.Builder
 	for i, piece := range t.pieces {
 		b.WriteString(piece)
 		if i < len(t.names) {
-			b.WriteString(escape(optionText(options[t.names[i]])))
+			b.WriteString(segment(t.names[i]))
 		}
 	}
 	return b.String()
+}
+
+// segments gives options as path segments.
+func segments(options pipeline.Options) func(string) string {
+	return func(name string) string { return url.PathEscape(optionText(options[name])) }
+}
+
+// text is the template with options put in as they are.
+func (t template) text(options pipeline.Options) string {
+	return t.path(func(name string) string { return optionText(options[name]) })
 }
 
 // optionText is an option as an address shows it.

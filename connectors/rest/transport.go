@@ -23,7 +23,8 @@ const (
 	firstByteTimeout = 60 * time.Second
 	idleTimeout      = 30 * time.Second // between two pieces of a body
 	maxHeader        = 64 << 10         // bytes
-	maxBody          = 64 << 20         // bytes, decoded
+	maxBody          = 64 << 20         // bytes of a list, decoded
+	maxDetail        = 8 << 20          // bytes of one record, decoded
 	maxRatio         = 200              // decoded to compressed
 	ratioFrom        = 1 << 20          // decoded bytes below which no ratio does harm
 	maxHint          = 8 << 20          // bytes that are set aside because an answer says that it will be so long
@@ -38,7 +39,7 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    connectTimeout,
 		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConnsPerHost:    8,
+		MaxIdleConnsPerHost:    maxCallers,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // answers are decoded here, within bounds
 	}
@@ -50,7 +51,15 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte // of a success, in the caller's buf
+
+	// Of a list whose pages are linked: path and query of the next page, without
+	// a token; accept sets it, and it is on the tape with the answer.
+	next string
+	kept bool // it comes from the tape
 }
+
+// empty reports whether the answer is that there is nothing.
+func (a *answer) empty() bool { return a.status >= 300 }
 
 // silence is a platform that says nothing for too long.
 type silence struct {
@@ -66,8 +75,9 @@ type tooLarge string
 func (t tooLarge) Error() string { return string(t) }
 
 // exchange sends one GET and reads the answer into buf, which grows where it is
-// too small; hint is how long the answer may be.
-func exchange(ctx context.Context, rt http.RoundTripper, u *url.URL, header http.Header, buf []byte, hint int) (_ *http.Response, body []byte, err error) {
+// too small; hint is how long the answer is likely to be, and most how long it
+// may be.
+func exchange(ctx context.Context, rt http.RoundTripper, u *url.URL, header http.Header, buf []byte, hint, most int) (_ *http.Response, body []byte, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watch := time.AfterFunc(firstByteTimeout, func() { cancel(&silence{firstByteTimeout, "the platform did not answer"}) })
@@ -98,7 +108,7 @@ func exchange(ctx context.Context, rt http.RoundTripper, u *url.URL, header http
 		_, _ = io.CopyN(io.Discard, wire, maxDrain) // only for the sake of the connection
 		return res, nil, nil
 	}
-	body, err = readBody(res, wire, buf, hint)
+	body, err = readBody(res, wire, buf, hint, most)
 	return res, body, err
 }
 
@@ -119,13 +129,13 @@ func (w *wireReader) Read(p []byte) (int, error) {
 }
 
 // readBody is the decoded body, in buf where there is room.
-func readBody(res *http.Response, wire *wireReader, buf []byte, hint int) ([]byte, error) {
+func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) ([]byte, error) {
 	var src io.Reader = wire
 	packed := false
 	switch encoding := strings.ToLower(res.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
-		if res.ContentLength > maxBody {
-			return nil, tooLarge(fmt.Sprintf("the answer has %d MiB; at most %d MiB are read", res.ContentLength>>20, maxBody>>20))
+		if res.ContentLength > int64(most) {
+			return nil, tooLarge(fmt.Sprintf("the answer has %d MiB; at most %d MiB are read", res.ContentLength>>20, most>>20))
 		}
 		hint = max(hint, int(min(res.ContentLength, maxHint))+1)
 	case "gzip":
@@ -145,8 +155,8 @@ func readBody(res *http.Response, wire *wireReader, buf []byte, hint int) ([]byt
 		n, err := src.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case len(body) > maxBody:
-			return nil, tooLarge(fmt.Sprintf("the answer has more than %d MiB", maxBody>>20))
+		case len(body) > most:
+			return nil, tooLarge(fmt.Sprintf("the answer has more than %d MiB", most>>20))
 		case packed && len(body) > ratioFrom && int64(len(body)) > maxRatio*wire.n:
 			return nil, tooLarge(fmt.Sprintf("the answer unpacks to more than %d times its size, as no list of records does", maxRatio))
 		case errors.Is(err, io.EOF):

@@ -22,6 +22,10 @@ func (c *checker) call(n *ast.CallNode) typed {
 	}
 	args := make([]typed, len(n.Arguments))
 	for i, a := range n.Arguments {
+		if i == 0 && callee.Value == "lookup" {
+			args[i] = c.table(a)
+			continue
+		}
 		args[i] = c.typeOf(a)
 	}
 	f, ok := library()[callee.Value]

@@ -46,6 +46,8 @@ type Scope struct {
 	// Locals are the names from `let:` and `each:`, which shadow the record's.
 	// A nil shape is one that nothing is known of.
 	Locals map[string]*value.Shape
+	// Tables are what lookup() looks into, by name.
+	Tables map[string]Table
 }
 
 // Problem is one thing wrong with an expression. From and To are byte offsets
@@ -140,6 +142,7 @@ const (
 	codeUnknownName     = "unknown-name"
 	codeUnknownFunction = "unknown-function"
 	codeWrongArguments  = "wrong-arguments"
+	codeUnknownTable    = "unknown-table"
 	codeUnknownQuestion = "unknown-question"
 )
 

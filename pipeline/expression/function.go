@@ -17,15 +17,16 @@ import (
 // Function is one documented function of the language.
 type Function struct {
 	Name      string
-	Signature string // as it is written: "truncate(text, length)"
-	Group     string // "text", "people", "lists", "time", "numbers", "identity"
-	Doc       string // what it does, and what it makes of null where it takes null
-	Example   string // an expression that needs no record
-	Result    string // of Example, as JSON
+	Signature string           // as it is written: "truncate(text, length)"
+	Group     string           // "text", "people", "lists", "time", "numbers", "identity", "tables"
+	Doc       string           // what it does, and what it makes of null where it takes null
+	Example   string           // an expression that needs no record
+	Result    string           // of Example, as JSON
+	Tables    map[string]Table // that Example looks into; nil for most
 }
 
 // groups are the groups of functions in the order of the documentation.
-var groups = []string{"text", "people", "lists", "time", "numbers", "identity"}
+var groups = []string{"text", "people", "lists", "time", "numbers", "identity", "tables"}
 
 // Functions is the library, group by group.
 func Functions() []Function {
@@ -38,7 +39,7 @@ func Functions() []Function {
 
 // allFunctions is the library in the order of its documentation.
 var allFunctions = sync.OnceValue(func() []*function {
-	all := slices.Concat(textFunctions(), peopleFunctions(), listFunctions(), walkers(), timeFunctions(), numberFunctions(), identityFunctions())
+	all := slices.Concat(textFunctions(), peopleFunctions(), listFunctions(), walkers(), timeFunctions(), numberFunctions(), identityFunctions(), tableFunctions())
 	slices.SortStableFunc(all, func(a, b *function) int { return slices.Index(groups, a.Group) - slices.Index(groups, b.Group) })
 	return all
 })
@@ -60,7 +61,7 @@ type function struct {
 	variadic bool                                   // the last param may be given again
 	result   typed                                  // its type, where it does not depend on the arguments
 	infer    func(args []typed) typed               // its type, where it does
-	run      func(m *Machine, a []any) (any, error) // nil for what walks a list
+	run      func(m *Machine, a []any) (any, error) // nil for what walks a list, and for lookup
 }
 
 // param is one input of a function.

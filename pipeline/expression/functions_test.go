@@ -8,7 +8,7 @@ import (
 // Every documented example is run, and gives what the documentation says.
 func TestEveryExampleGivesItsResult(t *testing.T) {
 	for _, f := range Functions() {
-		v, err := evaluate(t, f.Example, `{}`)
+		v, err := NewMachine(frozen).Eval(compile(t, f.Example, Scope{Tables: f.Tables}), nil, nil)
 		if err != nil {
 			t.Errorf("%s: %s: %v", f.Name, f.Example, err)
 			continue

@@ -79,6 +79,9 @@ func (l *lowering) binary(n *ast.BinaryNode) ast.Node {
 // call lowers a call of a function of the library.
 func (l *lowering) call(n *ast.CallNode) ast.Node {
 	name := n.Callee.(*ast.IdentifierNode).Value
+	if name == "lookup" {
+		return l.tableCall(n)
+	}
 	args := make([]ast.Node, len(n.Arguments))
 	for i, a := range n.Arguments {
 		args[i] = l.node(a)

@@ -50,6 +50,7 @@ var operators = sync.OnceValue(func() map[string]operator {
 		"op:get":        {true, get}, "op:slice": {true, slice}, "op:test": {run: test}, "op:key": {run: key},
 		"op:list": {true, walk}, "op:count": {run: countItems}, "op:sum": {run: sum},
 		"op:sortBy": {run: sortBy}, "op:groupBy": {run: groupBy},
+		"op:lookup": {true, inTable},
 	}
 })
 

@@ -45,7 +45,7 @@ type Ledger struct {
 	path string
 	db   *sql.DB
 
-	insert, update, lookup, after, remove *sql.Stmt
+	insert, update, lookup, from, remove *sql.Stmt
 }
 
 // Run is the part of a ledger that belongs to one sink, in one run.
@@ -74,16 +74,24 @@ type batch struct {
 // expressions of its fields, and the `each:` that makes the rows.
 func (l *Ledger) Begin(target, keyDef string) (*Run, error) {
 	r := &Run{ledger: l, keyDef: keyDef}
-	_, err := l.db.Exec(`INSERT INTO sink(target, key_def, keys) VALUES(?, ?, 0) ON CONFLICT DO NOTHING`, target, keyDef)
+	_, err := l.db.Exec(`INSERT INTO sink(target, key_def, keys) VALUES(?, ?, 0)
+		ON CONFLICT DO UPDATE SET key_def = excluded.key_def WHERE keys = 0`, target, keyDef)
 	if err != nil {
 		return nil, l.errorf(err)
 	}
-	var stored string
+	var stored sql.NullString
 	err = l.db.QueryRow(`SELECT id, key_def, keys FROM sink WHERE target = ?`, target).Scan(&r.sink, &stored, &r.known)
 	if err != nil {
 		return nil, l.errorf(err)
 	}
-	r.changed = stored != keyDef && r.known > 0
+	r.changed = !stored.Valid || stored.String != keyDef
+	if r.changed && stored.Valid {
+		// From the first delivery on there are keys of both definitions, even if
+		// the next run has the old one again.
+		if _, err := l.db.Exec(`UPDATE sink SET key_def = NULL WHERE id = ?`, r.sink); err != nil {
+			return nil, l.errorf(err)
+		}
+	}
 	return r, nil
 }
 
@@ -102,7 +110,7 @@ func (r *Run) Unchanged(dst []bool, rows []Entry) ([]bool, error) {
 	for i := range rows {
 		var row Hash
 		var stored sql.RawBytes
-		err := scanOne(r.ledger.lookup, &stored, &row, r.sink, rows[i].Key)
+		err := scanOne(r.ledger.lookup, &stored, &row, r.sink, blob(rows[i].Key))
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return dst, r.ledger.errorf(err)
 		}
@@ -153,12 +161,12 @@ func (r *Run) write(rows []Entry) error {
 	return r.transact(func(tx *sql.Tx) (keys int64, err error) {
 		insert, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.update)
 		for i := range rows {
-			added, err := affected(insert.Exec(r.sink, rows[i].Key, rows[i].Row[:]))
+			added, err := affected(insert.Exec(r.sink, blob(rows[i].Key), rows[i].Row[:]))
 			if err != nil {
 				return 0, err
 			}
 			if added == 0 {
-				if _, err := update.Exec(rows[i].Row[:], r.sink, rows[i].Key); err != nil {
+				if _, err := update.Exec(rows[i].Row[:], r.sink, blob(rows[i].Key)); err != nil {
 					return 0, err
 				}
 			}
@@ -195,9 +203,9 @@ func (r *Run) transact(do func(*sql.Tx) (keys int64, err error)) error {
 // returned.
 func (r *Run) Gone(seen *Keys, yield func(key []byte) error) error {
 	keys := make([][]byte, 0, 1000)
-	for after := []byte(nil); ; after = keys[len(keys)-1] {
+	for from := []byte{}; ; from = append(bytes.Clone(keys[len(keys)-1]), 0) { // the next one there can be
 		var err error
-		if keys, err = r.page(keys[:0], after); err != nil {
+		if keys, err = r.page(keys[:0], from); err != nil {
 			return r.ledger.errorf(err)
 		}
 		for _, key := range keys {
@@ -217,9 +225,9 @@ func (r *Run) Gone(seen *Keys, yield func(key []byte) error) error {
 	}
 }
 
-// page fills keys with those that come after one, up to its capacity.
-func (r *Run) page(keys [][]byte, after []byte) ([][]byte, error) {
-	rows, err := r.ledger.after.Query(r.sink, after, after, cap(keys))
+// page fills keys with those from one on, up to its capacity.
+func (r *Run) page(keys [][]byte, from []byte) ([][]byte, error) {
+	rows, err := r.ledger.from.Query(r.sink, from, cap(keys))
 	if err != nil {
 		return keys, err
 	}
@@ -252,7 +260,7 @@ func (r *Run) Deleted(keys [][]byte) error {
 	return r.transact(func(tx *sql.Tx) (n int64, err error) {
 		remove := tx.Stmt(r.ledger.remove)
 		for _, key := range keys {
-			removed, err := affected(remove.Exec(r.sink, key))
+			removed, err := affected(remove.Exec(r.sink, blob(key)))
 			if err != nil {
 				return 0, err
 			}
@@ -310,6 +318,14 @@ func scanOne(s *sql.Stmt, buf *sql.RawBytes, row *Hash, args ...any) error {
 	}
 	copy(row[:], *buf)
 	return nil
+}
+
+// blob is key as SQLite takes it: nil would be NULL there, not an empty key.
+func blob(key []byte) []byte {
+	if key == nil {
+		return []byte{}
+	}
+	return key
 }
 
 // affected is the number of rows that a statement changed.

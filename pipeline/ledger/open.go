@@ -26,8 +26,8 @@ const schema = `
 CREATE TABLE sink(
 	id      INTEGER PRIMARY KEY,
 	target  TEXT NOT NULL UNIQUE,
-	key_def TEXT NOT NULL,
-	keys    INTEGER NOT NULL -- how many it has in delivered
+	key_def TEXT,            -- NULL while there are keys of several definitions
+	keys    INTEGER NOT NULL -- how many there are in delivered
 );
 CREATE TABLE delivered(
 	sink INTEGER NOT NULL,
@@ -59,7 +59,7 @@ func Open(path string) (*Ledger, error) {
 		return nil, l.errorf(err)
 	}
 	l.db.SetMaxOpenConns(1)
-	if err := errors.Join(l.prepare()); err != nil {
+	if err := l.prepare(); err != nil {
 		return nil, errors.Join(l.errorf(err), l.db.Close())
 	}
 	return l, nil
@@ -105,7 +105,7 @@ func (l *Ledger) prepare() error {
 		{&l.insert, `INSERT INTO delivered(sink, key, row) VALUES(?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&l.update, `UPDATE delivered SET row = ? WHERE sink = ? AND key = ?`},
 		{&l.lookup, `SELECT row FROM delivered WHERE sink = ? AND key = ?`},
-		{&l.after, `SELECT key FROM delivered WHERE sink = ? AND (? IS NULL OR key > ?) ORDER BY key LIMIT ?`},
+		{&l.from, `SELECT key FROM delivered WHERE sink = ? AND key >= ? ORDER BY key LIMIT ?`},
 		{&l.remove, `DELETE FROM delivered WHERE sink = ? AND key = ?`},
 	} {
 		var err error

@@ -1,0 +1,140 @@
+package parquet
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+
+	"pipeline/pipeline"
+)
+
+// The sizes, in bytes of values before they are encoded, that bound what is
+// held in memory. They do not depend on how rows come in batches: the same rows
+// make the same file.
+const (
+	// pageSize ends a page. A dictionary is given up at the end of the page in
+	// which it grows beyond dictionarySize, so that it never has more than the
+	// two together.
+	pageSize       = 256 << 10
+	dictionarySize = 32 << 10
+
+	// valueCost is what a value counts for beside its bytes. It is no less than
+	// what the library counts, so that the library never ends a page before us.
+	valueCost = 24
+
+	// largeValue is the length from which values count in full towards the row
+	// group, however well they compress: of each page the library keeps the
+	// least and the greatest value, and does not count them.
+	largeValue = 16 << 10
+
+	// strideRows is how often the size of the row group is looked at, in rows.
+	strideRows = 64
+)
+
+// writer gives each column its values, without a row in between.
+type writer struct {
+	*pipeline.Output
+	path     string
+	file     *parquet.Writer
+	columns  []column
+	rowGroup int64 // bytes that end a row group
+	began    int64 // bytes of the file before this row group
+	rows     int64 // in all
+	closed   bool
+	err      error // the first one: columns may now differ in length
+}
+
+func newWriter(out *pipeline.Output, o Options, mapping string, columns []column, packing compress.Codec) *writer {
+	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20}
+	w.file = parquet.NewWriter(out, schemaOf(columns),
+		// In the form that readers know: some distrust the statistics of a writer
+		// whose name they cannot read.
+		&parquet.WriterConfig{CreatedBy: "pipeline version 1"},
+		parquet.KeyValueMetadata("pipeline.mapping", mapping),
+		parquet.Compression(packing),
+		parquet.PageBufferSize(pageSize+pageSize/8),
+		parquet.DictionaryMaxBytes(dictionarySize),
+		parquet.DataPageVersion(1),        // every reader knows it, and version 2 is not smaller
+		parquet.DataPageStatistics(false), // the index of pages has them
+	)
+	for i, c := range w.file.ColumnWriters() {
+		w.columns[i].writer = c
+	}
+	return w
+}
+
+// Write adds the rows of b. An error ends the run: it names the column and the
+// row, counted from 1 over the whole run, and holds no value.
+func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
+	for from := 0; from < b.Len() && w.err == nil; {
+		to := min(b.Len(), from+int(strideRows-w.rows%strideRows))
+		w.err = w.write(b, from, to)
+		from = to
+	}
+	return w.err
+}
+
+// write adds rows from to to, which end a stride or come before its end.
+func (w *writer) write(b *pipeline.Batch, from, to int) error {
+	for i := range w.columns {
+		c := &w.columns[i]
+		for row := from; row < to; row++ {
+			if err := c.append(b.Row(row)[i]); err != nil {
+				return fmt.Errorf("write %s: row %d: column %s: %w", w.path, w.rows+int64(row-from)+1, c.Name, err)
+			}
+			if c.pending >= pageSize {
+				if err := c.endPage(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := c.pass(); err != nil {
+			return err
+		}
+	}
+	w.rows += int64(to - from)
+	if w.rows%strideRows == 0 && w.size() >= w.rowGroup {
+		return w.endRowGroup()
+	}
+	return nil
+}
+
+// size is how many bytes this row group holds in memory.
+func (w *writer) size() int64 {
+	size := w.file.Size() - w.began
+	for i := range w.columns {
+		size += w.columns[i].large
+	}
+	return size
+}
+
+// endRowGroup writes the row group. Its last pages end with it.
+func (w *writer) endRowGroup() error {
+	if err := w.file.Flush(); err != nil {
+		return err
+	}
+	w.began = w.file.Size()
+	for i := range w.columns {
+		w.columns[i].pending, w.columns[i].large = 0, 0
+	}
+	return nil
+}
+
+// Flush ends the file and makes it durable. No row can follow.
+func (w *writer) Flush(context.Context) error {
+	switch {
+	case w.err != nil:
+		return w.err
+	case !w.closed:
+		if w.err = w.file.Close(); w.err != nil {
+			return w.err
+		}
+		w.closed = true
+	}
+	return w.Output.Flush()
+}
+
+// Commit publishes what was flushed.
+func (w *writer) Commit(context.Context) error { return w.Output.Commit() }

@@ -1,0 +1,129 @@
+package rest
+
+// ring.go: the calls of one budget that count. It is the same in the memory of a
+// process and in a file that processes share.
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"pipeline/pipeline"
+)
+
+// keptCalls is how many calls a ring remembers at least, so that a mapping with
+// a longer window than all before it sees what was called in that window.
+const keptCalls = 1000
+
+// ring is the calls of one budget. The zero ring knows of none.
+type ring struct {
+	times   []time.Time   // of answers, in order
+	unknown time.Time     // calls until then are not in times; zero: there were none
+	flights []flight      // calls that are not answered yet
+	paused  time.Time     // no call begins before
+	most    int           // calls that the largest limit so far allows in its window
+	longest time.Duration // the longest of these windows
+	last    slot          // the one that was given away last
+}
+
+// flight is a call that is not answered yet, and who makes it.
+type flight struct {
+	slot   slot
+	holder string
+}
+
+// reserve books a call of holder where all limits allow one now.
+func (r *ring) reserve(now time.Time, limits []pipeline.Limit, holder string) (s slot, ok bool, again time.Time) {
+	ok, again = !now.Before(r.paused), r.paused
+	for _, l := range limits {
+		if l.Concurrency > 0 && len(r.flights) >= l.Concurrency {
+			return 0, false, time.Time{}
+		}
+		if l.Rate.Calls == 0 {
+			continue
+		}
+		r.most, r.longest = max(r.most, l.Rate.Calls), max(r.longest, l.Rate.Per)
+		// the answer that has to be a window ago
+		k := len(r.times) + len(r.flights) - l.Rate.Calls
+		from := r.unknown // as if they had been as many as the limit allows
+		switch {
+		case k >= len(r.times):
+			return 0, false, time.Time{}
+		case k >= 0:
+			from = r.times[k]
+		case from.IsZero():
+			continue
+		}
+		if free := from.Add(l.Rate.Per + margin); now.Before(free) {
+			ok = false
+			if free.After(again) {
+				again = free
+			}
+		}
+	}
+	if !ok {
+		return 0, false, again
+	}
+	r.last++
+	r.flights = append(r.flights, flight{r.last, holder})
+	return r.last, true, time.Time{}
+}
+
+// answered puts a call among the answered ones, also where the ring has never
+// heard of it.
+func (r *ring) answered(s slot, at time.Time) {
+	r.flights = slices.DeleteFunc(r.flights, func(f flight) bool { return f.slot == s })
+	i := len(r.times)
+	for i > 0 && r.times[i-1].After(at) {
+		i--
+	}
+	r.times = slices.Insert(r.times, i, at)
+}
+
+func (r *ring) pause(until time.Time) {
+	if until.After(r.paused) {
+		r.paused = until
+	}
+}
+
+// size is how many answers the ring has to remember.
+func (r *ring) size() int { return max(r.most, keptCalls) }
+
+// forget drops the answers that no limit asks for.
+func (r *ring) forget() {
+	if over := len(r.times) - r.size(); over > 0 {
+		r.unknown = r.times[over-1]
+		r.times = append(r.times[:0], r.times[over:]...)
+	}
+}
+
+// memoryBook is a book of this process.
+type memoryBook struct {
+	mu   sync.Mutex
+	ring ring
+}
+
+func (m *memoryBook) reserve(_ context.Context, now time.Time, limits []pipeline.Limit) (slot, bool, time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok, again := m.ring.reserve(now, limits, "")
+	return s, ok, again, nil
+}
+
+func (m *memoryBook) answered(s slot, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ring.answered(s, at)
+	if len(m.ring.times) > 2*m.ring.size() { // now and then, so that a call costs little
+		m.ring.forget()
+	}
+	return nil
+}
+
+func (m *memoryBook) pause(until time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ring.pause(until)
+	return nil
+}

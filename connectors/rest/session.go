@@ -1,0 +1,191 @@
+package rest
+
+// session.go is what the calls of one Read have in common, and how one of them
+// is answered from the tape instead of from the platform.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"pipeline/pipeline"
+)
+
+// session is shared by the callers of one Read.
+type session struct {
+	d          *declaration
+	base       *url.URL
+	connection string
+	subject    string // what is asked for, in messages: `event "25198085"`
+	budget     *budget
+	limits     []pipeline.Limit
+	http       http.RoundTripper
+	world      *pipeline.World
+	tape       pipeline.Tape // nil: nothing is kept
+	offline    bool
+
+	// login is the header of every call, with the token. It asks for the token
+	// once, when the first call is made: what is on the tape needs none.
+	login func() (http.Header, error)
+	token string // after login
+
+	telling sync.Mutex // world.Calls hears of one call at a time
+}
+
+func (s *source) session() *session {
+	c := &session{
+		d:          s.d,
+		base:       s.base,
+		connection: s.connection(),
+		subject:    s.subject(),
+		budget:     s.budget,
+		limits:     limitsOf(s.d.limit, s.cfg.Limit),
+		http:       s.http,
+		world:      s.cfg.World,
+		tape:       s.cfg.Tape,
+		offline:    s.cfg.Offline,
+	}
+	c.login = sync.OnceValues(c.makeHeader)
+	return c
+}
+
+// makeHeader takes the token of the connection.
+func (s *session) makeHeader() (http.Header, error) {
+	header := http.Header{
+		"Accept":          {"application/json"},
+		"Accept-Encoding": {"gzip"},
+		"User-Agent":      {"pipeline"},
+	}
+	if s.d.auth.style == authNone {
+		return header, nil
+	}
+	if s.world.Token == nil {
+		return nil, s.loginFault(fmt.Errorf("there is none; set %s", TokenVariable(s.connection)))
+	}
+	token, err := s.world.Token(s.connection)
+	switch {
+	case err != nil:
+		return nil, s.loginFault(err)
+	case token.Value == "":
+		return nil, s.loginFault(fmt.Errorf("it is empty; set %s", TokenVariable(s.connection)))
+	case s.d.auth.style != authBasic && !plainText(token.Value):
+		return nil, s.loginFault(errors.New("it holds a line break or another character that no token has; copy it again"))
+	}
+	s.d.auth.apply(header, token)
+	s.token = token.Value
+	return header, nil
+}
+
+func (s *session) report(call pipeline.Call) {
+	if s.world.Calls == nil {
+		return
+	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.world.Calls(call)
+}
+
+// requestKey names a request on the tape: by its path below the base URL and its
+// parameters in order. It holds no token: those go into headers.
+func requestKey(base, u *url.URL) string {
+	path, below := strings.CutPrefix(u.EscapedPath(), base.EscapedPath())
+	if !below || !strings.HasPrefix(path, "/") {
+		path = u.Scheme + "://" + u.Host + u.EscapedPath()
+	}
+	if q := u.Query().Encode(); q != "" {
+		path += "?" + q
+	}
+	return http.MethodGet + " " + path
+}
+
+// recall is the answer that is on the tape, or nil.
+func (c *caller) recall(u *url.URL, request string, accept func(*answer) error) (*answer, error) {
+	if c.tape == nil && !c.offline {
+		return nil, nil
+	}
+	var text []byte
+	var ok bool
+	var err error
+	if c.tape != nil {
+		text, ok, err = c.tape.Get(request, c.buf[:0])
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", c.d.name, err)
+	case !ok && c.offline:
+		if c.shown != "" {
+			request = http.MethodGet + " " + c.shown
+		}
+		return nil, fmt.Errorf("%s: the tape has no answer for %s; run without --replay", c.d.name, request)
+	case !ok:
+		return nil, nil
+	}
+	ans := unpack(text)
+	ans.url = u
+	if ans.empty() {
+		return ans, nil
+	}
+	c.size = len(ans.body)
+	if err := accept(ans); err != nil {
+		var fault *Error
+		if errors.As(err, &fault) {
+			return nil, fault
+		}
+		return nil, c.fault(u, BadAnswer, fmt.Sprintf("the answer on the tape is not what the connector declares: %v; run with --fresh", err))
+	}
+	return ans, nil
+}
+
+// keep puts an answer on the tape. It is durable when keep returns nil.
+func (c *caller) keep(request string, ans *answer) error {
+	if c.tape == nil {
+		return nil
+	}
+	if err := c.tape.Put(request, c.pack(ans)); err != nil {
+		return fmt.Errorf("%s: keep an answer on the tape: %w", c.d.name, err)
+	}
+	return nil
+}
+
+// headWord begins the line before an answer on the tape that is more than a
+// body. No JSON begins so.
+const headWord = "HTTP "
+
+// pack is an answer as it is on the tape: its body alone, or a line with the
+// status and the next page before it.
+func (c *caller) pack(ans *answer) []byte {
+	body := ans.body
+	if c.token != "" && len(c.token) >= shortestSecret && bytes.Contains(body, []byte(c.token)) {
+		body = bytes.ReplaceAll(body, []byte(c.token), []byte("***"))
+	}
+	if !ans.empty() && ans.next == "" {
+		return body
+	}
+	packed := fmt.Appendf(nil, "%s%d %s\n", headWord, ans.status, ans.next)
+	return append(packed, body...)
+}
+
+// shortestSecret is how long a token is at least that is not looked for in
+// answers: platforms that echo tokens in their links have long ones, and a short
+// text may be part of anything.
+const shortestSecret = 16
+
+// unpack is the answer that pack has packed.
+func unpack(text []byte) *answer {
+	ans := &answer{status: http.StatusOK, body: text, kept: true}
+	head, body, ok := bytes.Cut(text, []byte("\n"))
+	rest, marked := bytes.CutPrefix(head, []byte(headWord))
+	if !ok || !marked {
+		return ans
+	}
+	status, next, _ := strings.Cut(string(rest), " ")
+	if n, err := strconv.Atoi(status); err == nil {
+		ans.status, ans.next, ans.body = n, next, body
+	}
+	return ans
+}

@@ -1,0 +1,239 @@
+package webhook
+
+// deliver.go: one request and its repetitions.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"pipeline/pipeline"
+)
+
+// The bounds of one delivery.
+const (
+	backoffBase   = 500 * time.Millisecond
+	backoffCap    = 30 * time.Second
+	maxRetryAfter = 5 * time.Minute
+	retryFor      = 5 * time.Minute // from the first try to the beginning of the last
+	maxRedirects  = 5
+	maxAnswer     = 2 << 10  // bytes of an answer that are kept for a reject
+	maxDrain      = 64 << 10 // bytes of an answer that are read so that the connection can be used again
+)
+
+// answer is what a receiver said.
+type answer struct {
+	status     int
+	text       []byte // cropped, and good until the next one
+	retryAfter string
+	location   string
+}
+
+// worker sends one request at a time.
+type worker struct {
+	*shared
+	signer *signer
+	length int             // of the last body: a guess at the next
+	answer [maxAnswer]byte // what is read of an answer
+}
+
+// do delivers the rows of a task. Where the receiver refuses them for good,
+// refusal says how.
+func (w *worker) do(ctx, waiting context.Context, b *pipeline.Batch, t task) (refusal *pipeline.RefusedRow, err error) {
+	// A body is made anew each time: a transport may still read it when it has
+	// returned an answer.
+	body := w.rows.appendRows(make([]byte, 0, w.length+w.length/8), b, t.from, t.to, w.batch > 1)
+	w.length = len(body)
+	return w.deliver(ctx, waiting, body)
+}
+
+// deliver sends body until the receiver takes it or refuses it for good. When
+// waiting is done it sends no more, and when ctx is done it also lets go of what
+// it has sent. An error ends the run.
+func (w *worker) deliver(ctx, waiting context.Context, body []byte) (refusal *pipeline.RefusedRow, err error) {
+	id := w.signer.id(body)
+	began := time.Now()
+	for try := 0; ; try++ {
+		if err := w.pace.wait(waiting); err != nil {
+			return nil, err
+		}
+		got, err := w.follow(ctx, id, body)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && !retryable(err):
+			return nil, w.fault(err)
+		case err == nil && w.success.has(got.status):
+			return nil, nil
+		case err == nil && !again(got.status):
+			return w.judge(got)
+		}
+		wait := backoff(try)
+		if err == nil {
+			if asked := retryAfter(got.retryAfter, time.Now()); asked > 0 {
+				wait = min(asked, maxRetryAfter)
+				w.pace.pause(time.Now().Add(wait))
+			}
+		}
+		if time.Since(began)+wait > retryFor {
+			return nil, w.gaveUp(got, err, try+1, time.Since(began))
+		}
+		if err := sleep(waiting, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// again reports whether a status means that the same request may be taken later.
+func again(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500
+}
+
+// judge says what an answer means that is no success and will stay that way.
+func (w *worker) judge(got answer) (*pipeline.RefusedRow, error) {
+	switch {
+	case got.status == http.StatusGone:
+		return nil, fmt.Errorf("deliver to %s: the receiver says 410 Gone: it wants no more deliveries", w.name)
+	case got.status >= 300 && got.status < 400:
+		return nil, w.redirected(got)
+	}
+	return &pipeline.RefusedRow{
+		Reason: "the receiver answers " + statusWords(got.status),
+		Answer: strings.ToValidUTF8(string(got.text), "\uFFFD"),
+	}, nil
+}
+
+func (w *worker) redirected(got answer) error {
+	to, err := w.url.Parse(got.location)
+	if err != nil || got.location == "" {
+		return fmt.Errorf("deliver to %s: the receiver answers %d, without saying where to", w.name, got.status)
+	}
+	where := to.Scheme + "://" + to.Host
+	if sameOrigin(to, w.url) {
+		where = nameOf(to)
+	}
+	return fmt.Errorf("deliver to %s: the receiver answers %d and points to %s; put that into url where it is meant", w.name, got.status, where)
+}
+
+func (w *worker) fault(err error) error {
+	var no *forbidden
+	if errors.As(err, &no) {
+		return fmt.Errorf("deliver to %s: %w", w.name, no)
+	}
+	return fmt.Errorf("deliver to %s: %s", w.name, faultWords(err, w.params))
+}
+
+func (w *worker) gaveUp(got answer, err error, tries int, after time.Duration) error {
+	last := ""
+	if err != nil {
+		last = faultWords(err, w.params)
+	} else {
+		last = statusWords(got.status)
+	}
+	return fmt.Errorf("deliver to %s: given up after %d tries in %v: %s", w.name, tries, after.Round(time.Second), last)
+}
+
+// statusWords is a status with its name, where it has one.
+func statusWords(status int) string {
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
+}
+
+// follow sends one request, and again to where the receiver points within its
+// own origin, if by a status that keeps method and body.
+func (w *worker) follow(ctx context.Context, id string, body []byte) (answer, error) {
+	to := w.url
+	for redirects := 0; ; redirects++ {
+		if redirects > 0 {
+			if err := w.pace.wait(ctx); err != nil { // it counts as a request of its own
+				return answer{}, err
+			}
+		}
+		got, err := w.send(ctx, to, id, body)
+		if err != nil || got.status != http.StatusTemporaryRedirect && got.status != http.StatusPermanentRedirect || redirects == maxRedirects {
+			return got, err
+		}
+		next, err := to.Parse(got.location)
+		if err != nil || got.location == "" || !sameOrigin(next, w.url) {
+			return got, nil
+		}
+		to = next
+	}
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) && a.User == nil
+}
+
+// send is one request.
+func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) (_ answer, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, w.timeout, errSilent)
+	defer cancel()
+	defer func() {
+		if err != nil && context.Cause(ctx) == errSilent {
+			err = errSilent // rather than what it did to the connection
+		}
+	}()
+	request := (&http.Request{
+		Method: http.MethodPost, URL: to, Host: to.Host, Header: w.header(id, body),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: int64(len(body)),
+		Body:          io.NopCloser(bytes.NewReader(body)), // a kind that net/http knows, and sends together with the headers
+	}).WithContext(ctx)
+	response, err := w.http.RoundTrip(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }() // what matters of it was read
+	got := answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), location: response.Header.Get("Location")}
+	n, cut := io.ReadFull(response.Body, w.answer[:])
+	got.text = w.answer[:n] // an answer that breaks off is kept as far as it came
+	if cut == nil {
+		_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // only for the sake of the connection
+	}
+	return got, nil
+}
+
+func (w *worker) header(id string, body []byte) http.Header {
+	h := make(http.Header, len(w.fixed)+4)
+	for name, values := range w.fixed {
+		h[name] = values
+	}
+	h["Idempotency-Key"] = []string{id}
+	if w.signer.mac != nil {
+		timestamp, signature := w.signer.sign(id, time.Now(), body)
+		h["Webhook-Id"], h["Webhook-Timestamp"], h["Webhook-Signature"] = []string{id}, []string{timestamp}, []string{signature}
+	}
+	return h
+}
+
+// backoff is how long to wait after the try of that number: anything up to a
+// bound that doubles, so that those who failed together do not come back
+// together.
+func backoff(try int) time.Duration {
+	return rand.N(min(backoffBase<<min(try, 10), backoffCap) + 1)
+}
+
+// retryAfter is how long that header asks to wait, in seconds or by a date; 0
+// where it says nothing of use.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(max(0, min(seconds, int(24*time.Hour/time.Second)))) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}

@@ -1,0 +1,79 @@
+package webhook
+
+// sign.go: Standard Webhooks 1.0, and the key by which a receiver knows a
+// delivery again.
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseSecret reads a key as receivers show it. The message never holds it.
+func parseSecret(s string) (key []byte, message string) {
+	text, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
+	if !ok {
+		return nil, "the secret does not begin with whsec_"
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	switch {
+	case err != nil:
+		return nil, "what follows whsec_ in the secret is not base64"
+	case len(key) < 24 || len(key) > 64:
+		return nil, fmt.Sprintf("the secret has %d bytes; 24 to 64 are wanted", len(key))
+	}
+	return key, ""
+}
+
+// signer makes ids and signatures. One goroutine uses it at a time.
+type signer struct {
+	seed []byte // what ids depend on beside the body: mapping and url
+	sum  hash.Hash
+	mac  hash.Hash // nil: no secret
+	out  [sha256.Size]byte
+	text []byte
+}
+
+func newSigner(mapping, url string, secret []byte) *signer {
+	s := &signer{sum: sha256.New()}
+	for _, part := range []string{mapping, url} {
+		s.seed = binary.AppendUvarint(s.seed, uint64(len(part)))
+		s.seed = append(s.seed, part...)
+	}
+	if secret != nil {
+		s.mac = hmac.New(sha256.New, secret)
+	}
+	return s
+}
+
+// id is the same for the same mapping, url and body, in this run or another.
+func (s *signer) id(body []byte) string {
+	s.sum.Reset()
+	s.sum.Write(s.seed)
+	s.sum.Write(body)
+	s.text = append(s.text[:0], "msg_"...)
+	s.text = base64.RawURLEncoding.AppendEncode(s.text, s.sum.Sum(s.out[:0])[:24])
+	return string(s.text)
+}
+
+// sign is the values of webhook-timestamp and webhook-signature for a request
+// that is sent now.
+func (s *signer) sign(id string, now time.Time, body []byte) (timestamp, signature string) {
+	timestamp = strconv.FormatInt(now.Unix(), 10)
+	s.mac.Reset()
+	s.text = append(s.text[:0], id...)
+	s.text = append(s.text, '.')
+	s.text = append(s.text, timestamp...)
+	s.text = append(s.text, '.')
+	s.mac.Write(s.text)
+	s.mac.Write(body)
+	s.text = append(s.text[:0], "v1,"...)
+	s.text = base64.StdEncoding.AppendEncode(s.text, s.mac.Sum(s.out[:0]))
+	return timestamp, string(s.text)
+}

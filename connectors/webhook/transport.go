@@ -1,0 +1,88 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// newTransport opens exactly as many connections as may be busy, and keeps
+// them. It speaks HTTP/1.1, where a slow request holds up no other, and knows no
+// proxy: behind one we could not tell where a request ends up. resolver is nil
+// outside of tests.
+func newTransport(p params, resolver *net.Resolver) *http.Transport {
+	g := guardOf(p)
+	dialer := &net.Dialer{
+		Timeout:   min(p.timeout, 10*time.Second),
+		KeepAlive: 30 * time.Second,
+		Resolver:  resolver,
+		Control:   func(_, address string, _ syscall.RawConn) error { return g.check(address) },
+	}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    min(p.timeout, 10*time.Second),
+		MaxConnsPerHost:        p.concurrency,
+		MaxIdleConnsPerHost:    p.concurrency,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		WriteBufferSize:        64 << 10, // most batches are one write
+		DisableCompression:     true,     // of the answer little is read
+	}
+}
+
+// errSilent is a request that took longer than the timeout.
+var errSilent = errors.New("did not answer in time")
+
+// faultWords says why there was no answer, without anything the receiver sent
+// and without the url.
+func faultWords(err error, p params) string {
+	var (
+		dns     *net.DNSError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		alert   tls.AlertError
+		op      *net.OpError
+	)
+	switch {
+	case errors.Is(err, errSilent):
+		return fmt.Sprintf("no answer within %v", p.timeout)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "there is no host of that name"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there"
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
+		return "its certificate is not to be trusted: " + err.Error()
+	case errors.As(err, &alert):
+		return "no secure connection: " + alert.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection was closed without an answer"
+	case errors.As(err, &op):
+		return op.Error()
+	default:
+		return "its answer is no HTTP"
+	}
+}
+
+// retryable reports whether a request that had no answer may have one the next
+// time. A certificate does not change within minutes, nor does what we forbid or
+// the spelling of a host.
+func retryable(err error) bool {
+	var (
+		no      *forbidden
+		dns     *net.DNSError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+	)
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return false
+	}
+	return !errors.As(err, &no) && !errors.As(err, &unknown) && !errors.As(err, &host) && !errors.As(err, &invalid)
+}

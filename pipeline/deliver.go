@@ -1,0 +1,342 @@
+package pipeline
+
+// deliver.go: what makes row sinks deliver each row once: keys, and the ledger
+// of what was delivered.
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"pipeline/pipeline/ledger"
+	"pipeline/pipeline/value"
+)
+
+// Deleter is a Writer that can tell its receiver that rows are gone.
+type Deleter interface {
+	// Delete delivers the deletion of one row. key is a JSON object of the key
+	// columns.
+	Delete(ctx context.Context, key []byte) error
+}
+
+// maxGone is the share of the known rows that one run may delete without being
+// told that it may: a source that suddenly has half its records is more likely
+// to be wrong than right.
+const maxGone = 0.20
+
+// delivery is the row sinks of one run.
+type delivery struct {
+	seen       *Keys // of this run: rows and rejects
+	unknownKey bool  // a reject's key is not known, so that what is gone is not either
+	ledger     *ledger.Ledger
+	sinks      []*rowSink
+	row        []byte
+	batch      Batch // what is left of a page for one sink
+}
+
+// rowSink is a sink that takes rows one by one, with what it was given before.
+type rowSink struct {
+	Writer
+	target  string
+	deletes bool
+	run     *ledger.Run // nil: nothing is remembered in this run
+
+	entries []ledger.Entry
+	known   []bool
+}
+
+// openDelivery opens the ledger, where there are sinks that need one.
+func (r *run) openDelivery() error {
+	if !r.plan.keyed {
+		return nil
+	}
+	d := &r.delivery
+	d.seen = NewKeys(cmp.Or(r.o.State, os.TempDir()))
+	if len(d.sinks) == 0 || r.o.State == "" {
+		return nil
+	}
+	if err := os.MkdirAll(r.o.State, 0o700); err != nil {
+		return fmt.Errorf("make the state folder %s: %w", r.o.State, cause(err))
+	}
+	var err error
+	if d.ledger, err = ledger.Open(filepath.Join(r.o.State, "ledger.db")); err != nil {
+		return err
+	}
+	for _, s := range d.sinks {
+		if s.run, err = d.ledger.Begin(s.target, r.plan.keyDefinition()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *delivery) close() error {
+	var err error
+	if d.seen != nil {
+		err = d.seen.Close()
+	}
+	if d.ledger != nil {
+		err = errors.Join(err, d.ledger.Close())
+	}
+	return err
+}
+
+// keyDefinition is what makes up a key, as text.
+func (p *Plan) keyDefinition() string {
+	var parts []string
+	for _, e := range p.each {
+		parts = append(parts, "each "+e.name+": "+e.program.Source())
+	}
+	for _, column := range p.key {
+		parts = append(parts, p.fields[column].name+": "+p.fields[column].program.Source())
+	}
+	return strings.Join(parts, "\n")
+}
+
+// unique rejects the records of a page that have a key for the second time.
+func (r *run) unique(j *job) error {
+	if r.delivery.seen == nil {
+		return nil
+	}
+	for i := range j.rejected {
+		key := j.rejected[i].key
+		if key == nil {
+			r.delivery.unknownKey = true
+			continue
+		}
+		if _, err := r.delivery.seen.Add(key); err != nil {
+			return err
+		}
+	}
+	var twice []int // records
+	for row := range j.batch.Len() {
+		r.delivery.row = AppendKey(r.delivery.row[:0], j.batch.Row(row), r.plan.key)
+		added, err := r.delivery.seen.Add(slices.Clone(r.delivery.row))
+		if err != nil {
+			return err
+		}
+		if !added && (len(twice) == 0 || twice[len(twice)-1] != j.items[row]) {
+			twice = append(twice, j.items[row])
+		}
+	}
+	for _, item := range twice {
+		r.rejectRows(j, item, func(row []value.Value) reject {
+			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: r.plan.keyObject(row)}
+		})
+	}
+	return nil
+}
+
+// rejectRows takes the rows of a record out of the batch and makes the record a
+// reject; why is told the first of them.
+func (r *run) rejectRows(j *job, item int, why func(row []value.Value) reject) {
+	first := slices.Index(j.items, item)
+	last := first
+	for last < len(j.items) && j.items[last] == item {
+		last++
+	}
+	one := why(j.batch.Row(first))
+	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, r.plan.keyObject(j.batch.Row(first)), one)
+	j.rejected = append(j.rejected, rejected{item: item, reject: one})
+	n := len(j.batch.Columns)
+	j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
+	j.items = slices.Delete(j.items, first, last)
+	j.mapped--
+}
+
+// keyObject is the key columns of a row as a JSON object.
+func (p *Plan) keyObject(row []value.Value) []byte {
+	dst := []byte{'{'}
+	for i, column := range p.key {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value.AppendJSONString(dst, p.columns[column].Name)
+		dst = row[column].AppendJSON(append(dst, ':'))
+	}
+	return append(dst, '}')
+}
+
+// deliver gives the rows of a page to the row sinks: those that are new or have
+// changed. Rows that a receiver refuses for good become rejects.
+func (r *run) deliver(ctx context.Context, j *job) error {
+	for _, s := range r.delivery.sinks {
+		if err := r.deliverTo(ctx, s, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) deliverTo(ctx context.Context, s *rowSink, j *job) error {
+	if err := r.changed(s, j); err != nil {
+		return err
+	}
+	d := &r.delivery
+	d.batch = Batch{Columns: j.batch.Columns, slab: d.batch.slab[:0]}
+	var rows []int // of the page, by row of d.batch
+	for row := range j.batch.Len() {
+		if !s.known[row] {
+			d.batch.Append(j.batch.Row(row))
+			rows = append(rows, row)
+		}
+	}
+	r.report.Unchanged += j.batch.Len() - len(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	err := s.Write(ctx, &d.batch)
+	var refused *Refused
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	delivered := make([]ledger.Entry, 0, len(rows))
+	for i, row := range rows {
+		if refused == nil || !slices.ContainsFunc(refused.Rows, func(one RefusedRow) bool { return one.Row == i }) {
+			delivered = append(delivered, s.entries[row])
+		}
+	}
+	if s.run != nil {
+		if err := s.run.Delivered(delivered); err != nil {
+			return err
+		}
+	}
+	if refused != nil {
+		r.refuse(j, s, rows, refused)
+	}
+	return nil
+}
+
+// changed fills s.entries and s.known for the rows of the page.
+func (r *run) changed(s *rowSink, j *job) error {
+	s.entries, s.known = s.entries[:0], s.known[:0]
+	for row := range j.batch.Len() {
+		values := j.batch.Row(row)
+		r.delivery.row = appendRow(r.delivery.row[:0], j.batch.Columns, values)
+		s.entries = append(s.entries, ledger.Entry{Key: AppendKey(nil, values, r.plan.key), Row: ledger.Sum(r.delivery.row)})
+	}
+	if s.run == nil {
+		s.known = append(s.known, make([]bool, len(s.entries))...)
+		return nil
+	}
+	var err error
+	s.known, err = s.run.Unchanged(s.known, s.entries)
+	return err
+}
+
+// appendRow appends a row as a JSON object, the columns in their order.
+func appendRow(dst []byte, columns []Column, row []value.Value) []byte {
+	dst = append(dst, '{')
+	for i, v := range row {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value.AppendJSONString(dst, columns[i].Name)
+		dst = v.AppendJSON(append(dst, ':'))
+	}
+	return append(dst, '}')
+}
+
+// refuse makes rejects of the records of refused rows. A later row sink does
+// not get them, and neither do files.
+func (r *run) refuse(j *job, s *rowSink, rows []int, refused *Refused) {
+	answers := map[int]RefusedRow{} // by record
+	var items []int
+	for _, one := range refused.Rows {
+		item := j.items[rows[one.Row]]
+		if _, ok := answers[item]; !ok {
+			answers[item] = one
+			items = append(items, item)
+		}
+	}
+	for _, item := range items {
+		one := answers[item]
+		r.rejectRows(j, item, func([]value.Value) reject {
+			return reject{code: codeRefused, reason: fmt.Sprintf("%s refused it: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
+		})
+	}
+}
+
+// deleteGone tells row sinks that ask for it what is gone from a complete pull.
+func (r *run) deleteGone(ctx context.Context) error {
+	whole := r.o.Limit == 0 && !r.plan.source.incremental && !r.delivery.unknownKey
+	for _, s := range r.delivery.sinks {
+		if s.run == nil {
+			continue
+		}
+		if s.deletes && whole && !s.run.KeyChanged() {
+			if err := r.deleteFrom(ctx, s); err != nil {
+				return err
+			}
+		} else if s.deletes {
+			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no deletions were sent to %s: this run cannot tell what is gone", s.target))
+		}
+		if whole {
+			if err := s.run.Complete(r.delivery.seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deletesAtOnce is how many deletions are sent before they are recorded.
+const deletesAtOnce = 100
+
+func (r *run) deleteFrom(ctx context.Context, s *rowSink) error {
+	gone, err := s.run.CountGone(r.delivery.seen)
+	if err != nil || gone == 0 {
+		return err
+	}
+	if known := s.run.Known(); float64(gone) > maxGone*float64(known) && !r.o.AllowDeletes {
+		return fmt.Errorf("%d of the %d rows that %s has are gone from the source, more than %g%%: nothing is deleted; where that is right, run it again with --allow-deletes", gone, known, s.target, maxGone*100)
+	}
+	deleter, ok := s.Writer.(Deleter)
+	if !ok {
+		return fmt.Errorf("%s cannot delete", s.target)
+	}
+	var keys [][]byte
+	record := func() error {
+		err := s.run.Deleted(keys)
+		r.report.Deleted += len(keys)
+		keys = keys[:0]
+		return err
+	}
+	err = s.run.Gone(r.delivery.seen, func(key []byte) error {
+		object, err := r.plan.keyFromLedger(key)
+		if err != nil {
+			return err
+		}
+		if err := deleter.Delete(ctx, object); err != nil {
+			return err
+		}
+		if keys = append(keys, key); len(keys) == deletesAtOnce {
+			return record()
+		}
+		return nil
+	})
+	return errors.Join(err, record())
+}
+
+// keyFromLedger is a key of the ledger, an array, as an object.
+func (p *Plan) keyFromLedger(key []byte) ([]byte, error) {
+	var values []json.RawMessage
+	if err := json.Unmarshal(key, &values); err != nil || len(values) != len(p.key) {
+		return nil, fmt.Errorf("the ledger has a key that is not one of this mapping: %q", p.name)
+	}
+	dst := []byte{'{'}
+	for i, v := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value.AppendJSONString(dst, p.columns[p.key[i]].Name)
+		dst = append(append(dst, ':'), v...)
+	}
+	return append(dst, '}'), nil
+}

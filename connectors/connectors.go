@@ -8,7 +8,9 @@ import (
 	"pipeline/connectors/floktu"
 	"pipeline/connectors/gevme"
 	"pipeline/connectors/jsonl"
+	"pipeline/connectors/parquet"
 	"pipeline/connectors/rest"
+	"pipeline/connectors/webhook"
 	"pipeline/pipeline"
 )
 
@@ -25,6 +27,8 @@ func All(engine *rest.Engine) *pipeline.Registry {
 		Sinks: []pipeline.SinkConnector{
 			csv.Connector(),
 			jsonl.Connector(),
+			parquet.Connector(),
+			webhook.Connector(),
 		},
 		Declared: engine.Declare,
 	}

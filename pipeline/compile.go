@@ -23,68 +23,6 @@ type Setup struct {
 	Getenv   func(name string) (string, bool) // for ${NAME}; nil: nothing is set
 }
 
-// Files reads the files that mappings name, and remembers them: a diagnostic
-// shows their lines.
-type Files struct {
-	Read func(name string) ([]byte, error)
-	Stat func(name string) error // nil: Read says it
-	// Near is the name of the file in the same folder that was most likely
-	// meant, or empty. It may be nil.
-	Near func(name string) string
-	Seen diag.Files
-}
-
-// Exists reports why a file cannot be read, or nil, without reading it whole.
-func (f *Files) Exists(name string) error {
-	if f.Stat == nil {
-		_, err := f.Open(name)
-		return err
-	}
-	return f.Stat(name)
-}
-
-// Open is the content of a file.
-func (f *Files) Open(name string) ([]byte, error) {
-	if src, ok := f.Seen[name]; ok {
-		return src, nil
-	}
-	src, err := f.Read(name)
-	if err == nil {
-		f.show(name, src)
-	}
-	return src, err
-}
-
-// show lets diagnostics show the lines of a file.
-func (f *Files) show(name string, src []byte) {
-	if f.Seen == nil {
-		f.Seen = diag.Files{}
-	}
-	f.Seen[name] = src
-}
-
-// near offers a file that there is in place of one that there is not; path is
-// how its name was written.
-func (f *Files) near(path, name string) string {
-	if f.Near == nil {
-		return ""
-	}
-	near := f.Near(name)
-	if near == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %s?", filepath.Join(filepath.Dir(path), near))
-}
-
-// inputHint is what to do about a file that a mapping names and that cannot be
-// read.
-func (f *Files) inputHint(path, name string) string {
-	if near := f.near(path, name); near != "" || filepath.IsAbs(path) {
-		return near
-	}
-	return "the path is relative to this mapping's folder"
-}
-
 // Compile finds out whether the mapping makes sense, without the network, and
 // reports all that does not at once. The Plan is nil where there are errors.
 func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {

@@ -81,9 +81,7 @@ func (c *compiler) step(t Text) step {
 	}
 	s := step{file: filepath.Base(t.file.name), locate: diag.Locate(t.file.name, t.file.src, t.node)}
 	program, problems := expression.Compile(t.Value, c.scope)
-	for _, p := range problems {
-		c.diags = append(c.diags, diag.Diagnostic{Severity: p.Severity, Code: p.Code, Span: s.locate.Span(p.From, p.To), Message: p.Message, Hint: p.Hint, Notes: p.Notes})
-	}
+	c.problems(s.locate, problems)
 	if program == nil {
 		return s
 	}
@@ -99,6 +97,13 @@ func (c *compiler) step(t Text) step {
 		}
 	}
 	return s
+}
+
+// problems are those of an expression, at their places in the file.
+func (c *compiler) problems(at *diag.Locator, problems []expression.Problem) {
+	for _, p := range problems {
+		c.diags = append(c.diags, diag.Diagnostic{Severity: p.Severity, Code: p.Code, Span: at.Span(p.From, p.To), Message: p.Message, Hint: p.Hint, Notes: p.Notes})
+	}
 }
 
 // elementName makes the elements of a list a name of the record, which may hide

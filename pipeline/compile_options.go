@@ -101,11 +101,24 @@ func (c *compiler) option(o Option, e entry) (any, bool) {
 		}
 		return texts, len(p.diags) == 0
 	}
+	if o.Type == TypeExpression {
+		return c.template(p.expression(e, o.Name))
+	}
 	t := p.text(e, o.Name)
 	if t.Missing() {
 		return nil, false
 	}
 	return c.scalar(o, t)
+}
+
+// template compiles an option that is an expression.
+func (c *compiler) template(t Text) (any, bool) {
+	if t.Missing() {
+		return nil, false
+	}
+	template, problems := compileTemplate(t.Value)
+	c.problems(diag.Locate(t.file.name, t.file.src, t.node), problems)
+	return template, template != nil
 }
 
 func (c *compiler) scalar(o Option, t Text) (any, bool) {

@@ -192,8 +192,8 @@ func (r *run) deliverTo(ctx context.Context, s *rowSink, j *job) error {
 		return nil
 	}
 	err := s.Write(ctx, &d.batch)
-	var refused *Refused
-	if err != nil && !errors.As(err, &refused) {
+	refused, only := err.(*Refused) //nolint:errorlint // joined with another error it is that error that counts
+	if err != nil && !only {
 		return err
 	}
 	delivered := make([]ledger.Entry, 0, len(rows))
@@ -258,7 +258,7 @@ func (r *run) refuse(j *job, s *rowSink, rows []int, refused *Refused) {
 	for _, item := range items {
 		one := answers[item]
 		r.rejectRows(j, item, func([]value.Value) reject {
-			return reject{code: codeRefused, reason: fmt.Sprintf("%s refused it: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
+			return reject{code: codeRefused, reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
 		})
 	}
 }

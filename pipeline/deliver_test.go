@@ -125,7 +125,7 @@ func TestLedger(t *testing.T) {
 			}
 		}},
 		{name: "a refused row is a reject", records: []string{person(2, "Alan"), person(7, "A"), person(8, "C")}, before: func() { d.to.refuses["8"] = true }, want: nil, check: func(t *testing.T, r pipeline.Report) {
-			if r.Rejected != 1 || r.Written != 2 || r.Causes[0].Code != "refused" || r.Causes[0].Reason != "https://app.example/people refused it: 422" {
+			if r.Rejected != 1 || r.Written != 2 || r.Causes[0].Code != "refused" || r.Causes[0].Reason != "https://app.example/people: 422" {
 				t.Errorf("report %+v", r)
 			}
 		}},

@@ -63,8 +63,7 @@ type tableReader struct {
 
 	key, value int // columns
 	rows       expression.Table
-	lines      map[string]int // of keys
-	twice      int
+	twice      int // keys that were there before
 }
 
 // maxTwice keeps a table whose key is the wrong column from being reported row
@@ -89,7 +88,6 @@ func (t *tableReader) read() {
 	if !t.columns(slices.Clone(header)) {
 		return
 	}
-	t.lines = map[string]int{}
 	for {
 		row, err := t.csv.Read()
 		switch {
@@ -163,11 +161,9 @@ func (t *tableReader) column(header []string, want Text) int {
 
 func (t *tableReader) row(row []string) {
 	key := row[t.key]
-	first, twice := t.lines[key]
-	if !twice {
-		key = strings.Clone(key) // the row is memory of the reader
-		t.lines[key], _ = t.csv.FieldPos(t.key)
-		t.rows[key] = strings.Clone(row[t.value])
+	if _, twice := t.rows[key]; !twice {
+		both := key + row[t.value] // the row's own text has all its other cells, too
+		t.rows[both[:len(key)]] = both[len(key):]
 		return
 	}
 	if t.twice++; t.twice > maxTwice {
@@ -175,7 +171,22 @@ func (t *tableReader) row(row []string) {
 		return
 	}
 	t.err(t.cell(t.key, key), "the key is there twice", "lookup has one answer: remove one of the rows",
-		diag.Note{Span: diag.Span{File: t.name, Start: diag.Pos{Line: first}}, Message: "the first one"})
+		diag.Note{Span: diag.Span{File: t.name, Start: diag.Pos{Line: t.first(key)}}, Message: "the first one"})
+}
+
+// first is the line in which a key stands first.
+func (t *tableReader) first(key string) int {
+	again := csv.NewReader(bytes.NewReader(t.src))
+	for header := true; ; header = false {
+		row, err := again.Read()
+		if err != nil {
+			return 0
+		}
+		if !header && row[t.key] == key {
+			line, _ := again.FieldPos(t.key)
+			return line
+		}
+	}
 }
 
 // syntax reports what is not CSV.

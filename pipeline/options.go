@@ -19,6 +19,8 @@ const (
 	TypeOutput  OptionType = "output"
 	TypeStrings OptionType = "strings" // a list of strings
 	TypeMap     OptionType = "map"     // names to strings
+
+	TypeExpression OptionType = "expression" // over row and rows, see Template
 )
 
 // Option declares one key of a connector: for decoding, defaults, help and the
@@ -34,7 +36,7 @@ type Option struct {
 }
 
 // Options are the decoded options of one connector by name: string, int64,
-// bool, []string or map[string]string. What the mapping leaves out has its
+// bool, []string, map[string]string or *Template. What the mapping leaves out has its
 // default, or is missing.
 type Options map[string]any
 
@@ -110,6 +112,8 @@ func typeOf(t reflect.Type) OptionType {
 		return TypeStrings
 	case t == reflect.TypeFor[map[string]string]():
 		return TypeMap
+	case t == reflect.TypeFor[*Template]():
+		return TypeExpression
 	}
 	panic(fmt.Sprintf("no option type for %v", t))
 }

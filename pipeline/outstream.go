@@ -88,20 +88,21 @@ func OpenOutput(w *World, path, compression string) (*Output, error) {
 	return o, nil
 }
 
-// zstdWindow is how far back zstd looks for what repeats. Rows repeat
-// themselves within a few lines: 8 MiB, its default, takes 17 MiB more memory
-// and saves 3 % of a file of people.
+// zstdWindow is how far back zstd looks for what repeats. Rows repeat each other
+// within a few lines: the default, 4 MiB, makes a file of people no smaller.
 const zstdWindow = 512 << 10
 
 // newCompressor gives the same bytes for the same rows: a gzip header has
-// neither name nor time, and zstd runs in our goroutine, in blocks that do not
-// depend on when they are full.
+// neither name nor time, and zstd works in the goroutine of the sink. Its
+// fastest level takes a tenth of the time of gzip for files of the same size;
+// the next one takes twice as long, and they are no smaller.
 func newCompressor(to io.Writer, compression string) (compressor, error) {
 	switch compression {
 	case CompressionGzip:
 		return gzip.NewWriter(to), nil
 	case CompressionZstd:
-		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+		return zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
 	default:
 		return nil, fmt.Errorf("there is no compression %q", compression)
 	}

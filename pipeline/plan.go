@@ -151,6 +151,17 @@ func (p *Plan) Targets() []string {
 	return out
 }
 
+// RowTargets are the receivers that take rows one by one.
+func (p *Plan) RowTargets() []string {
+	var out []string
+	for _, s := range p.sinks {
+		if s.connector.Rows {
+			out = append(out, s.target)
+		}
+	}
+	return out
+}
+
 // From is what the reject file calls the source: connector/stream.
 func (p *Plan) From() string {
 	if p.source.stream.Name == "" {

@@ -35,7 +35,27 @@ func (a *app) check(names []string) ([]checked, *pipeline.Files) {
 	for _, name := range names {
 		out = append(out, a.checkOne(name, files))
 	}
+	sameNames(out)
 	return out, files
+}
+
+// sameNames reports mappings of one name that keep their state in one folder:
+// each would take the other's for its own.
+func sameNames(all []checked) {
+	first := map[string]string{}
+	for i := range all {
+		c := &all[i]
+		if c.plan == nil {
+			continue
+		}
+		place := filepath.Join(stateFolder("", c.file), c.plan.Name())
+		if other, twice := first[place]; twice {
+			c.diags = c.diags.Error("same-name", diag.Span{File: c.file}, fmt.Sprintf("the mapping is named %s, and so is %s", c.plan.Name(), other), "what runs keep lies under the name; give one of them another name:")
+			c.plan = nil
+			continue
+		}
+		first[place] = c.file
+	}
 }
 
 func (a *app) checkOne(name string, files *pipeline.Files) checked {

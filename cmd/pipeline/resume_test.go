@@ -276,7 +276,7 @@ func TestSeveralMappingsFetchOnce(t *testing.T) {
 	for _, name := range []string{"out.csv", "second.csv"} {
 		got, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, said)
 		}
 		assertWhole(t, string(got), 45)
 	}

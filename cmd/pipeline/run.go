@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,6 +24,7 @@ import (
 // runFlags are the flags of run.
 type runFlags struct {
 	sandbox  bool
+	deletes  bool
 	replay   bool
 	fresh    bool
 	limit    int
@@ -81,6 +84,7 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 	flags.BoolVar(&f.sandbox, "sandbox", false, "call the connector's sandbox inside this process instead of the platform")
 	flags.BoolVar(&f.replay, "replay", false, "map what the last complete run fetched again, without a call")
 	flags.BoolVar(&f.fresh, "fresh", false, "start over instead of going on with an interrupted run")
+	flags.BoolVar(&f.deletes, "allow-deletes", false, "let a run delete more than a fifth of the rows that a receiver has")
 	flags.IntVar(&f.limit, "limit", 0, "end after `N` records; files are named NAME.sample.EXT unless --out is given")
 	flags.StringVar(&f.out, "out", "", "put outputs and rejects into the folder `DIR`, which must exist")
 	flags.StringVar(&f.state, "state", "", "keep tapes and positions in the folder `DIR` (default: PIPELINE_STATE, else .pipeline beside the mapping)")
@@ -157,16 +161,14 @@ func (a *app) table(results []result) {
 	_ = w.Flush() // as with all that is said
 }
 
-// conflicts are mistakes between mappings, or between one and the command line.
+// conflicts are mistakes between mappings and the command line.
 func (a *app) conflicts(all []checked, f runFlags) error {
-	names := map[string]string{}
 	for _, c := range all {
-		if other, twice := names[c.plan.Name()]; twice {
-			return usage("%s and %s are both named %s; give one of them another name:", other, c.file, c.plan.Name())
-		}
-		names[c.plan.Name()] = c.file
 		if f.sandbox && !c.plan.Remote() {
 			return usage("%s reads from %s, which has no sandbox; run it without --sandbox", c.file, c.plan.SourceName())
+		}
+		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
+			return usage("%s would send made-up people to %s; give it an address of this machine to try it with --sandbox", c.file, row[0])
 		}
 		for _, target := range c.plan.Targets() {
 			if f.json && target == "-" {
@@ -175,6 +177,16 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		}
 	}
 	return nil
+}
+
+// isLoopback reports whether an address is of this machine.
+func isLoopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // worse is the exit code to end with: 130, 2, 1, 3, 0, the worst first.
@@ -215,13 +227,13 @@ func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipelin
 	show := newShow(a, c.plan, f)
 	world := &pipeline.World{
 		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
-		Token:  func(connection string) (pipeline.Token, error) { return environmentToken(connection, c.file) },
+		Token:  func(connection string) (pipeline.Token, error) { return environmentToken(connection, c) },
 		OutDir: f.out, Sample: f.limit > 0 && f.out == "",
 		Calls: show.call,
 	}
 	o := pipeline.RunOptions{
 		World: world, Limit: f.limit, Stop: stop, Progress: show.progress, Notice: show.notice,
-		Replay: f.replay, Fresh: f.fresh, Share: share,
+		Replay: f.replay, Fresh: f.fresh, AllowDeletes: f.deletes, Share: share,
 	}
 	if !f.sandbox && f.limit == 0 {
 		o.State = filepath.Join(stateFolder(f.state, c.file), c.plan.Name())
@@ -258,13 +270,14 @@ func exitOf(err error) int {
 }
 
 // environmentToken is the token of a connection from the environment.
-func environmentToken(connection, file string) (pipeline.Token, error) {
+func environmentToken(connection string, c checked) (pipeline.Token, error) {
 	name := rest.TokenVariable(connection)
-	if v, ok := os.LookupEnv(name); ok && v != "" {
+	if v, ok := c.getenv(name); ok && v != "" {
 		return pipeline.Token{Value: v}, nil
 	}
 	return pipeline.Token{}, fmt.Errorf(`no credentials for the connection %q. Looked in:
   1. the environment variable %s (not set)
+  2. %s (not in it)
 Set it:            export %s=…
-Or try the sandbox: pipeline run --sandbox %s`, connection, name, name, file)
+Or try the sandbox: pipeline run --sandbox %s`, connection, name, filepath.Join(filepath.Dir(c.file), ".env"), name, c.file)
 }

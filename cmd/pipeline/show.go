@@ -200,6 +200,9 @@ func (s *show) sayFinished(r pipeline.Report) {
 	for _, target := range r.Targets {
 		fmt.Fprintf(s.err, "  to       %s\n", target)
 	}
+	if r.Unchanged > 0 || r.Deleted > 0 {
+		fmt.Fprintf(s.err, "  ledger   %s unchanged and not sent again, %s deleted\n", thousands(r.Unchanged), thousands(r.Deleted))
+	}
 	for i, warning := range r.Warnings {
 		if i == shownWarnings {
 			fmt.Fprintf(s.err, "  warning  and %d more\n", len(r.Warnings)-i)

@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"context"
+	"io"
 	"unicode/utf8"
 
 	"pipeline/pipeline"
@@ -16,6 +17,8 @@ const bufferSize = 64 << 10
 // BenchmarkWrite: 0 allocs/row; encoding/csv needs a string per cell.
 type writer struct {
 	*pipeline.Output
+	to        io.Writer // what takes the rows: the output, or where they wait
+	written   int64     // bytes that it took
 	options   Options
 	delimiter []byte
 	newline   string
@@ -23,25 +26,40 @@ type writer struct {
 	buf       []byte
 }
 
-func newWriter(out *pipeline.Output, o Options, columns []pipeline.Column) *writer {
-	w := &writer{Output: out, options: o, delimiter: []byte(o.Delimiter), newline: "\n", buf: make([]byte, 0, bufferSize+bufferSize/4)}
+func newWriter(out *pipeline.Output, o Options) *writer {
+	w := &writer{Output: out, to: out, options: o, delimiter: []byte(o.Delimiter), newline: "\n", buf: make([]byte, 0, bufferSize+bufferSize/4)}
 	if o.Newline == "crlf" {
 		w.newline = "\r\n"
 	}
 	for _, b := range []byte{'"', '\r', '\n', o.Delimiter[0]} {
 		w.special[b] = true
 	}
-	if o.BOM {
-		w.buf = append(w.buf, "\ufeff"...)
-	}
-	if o.Header {
-		start := len(w.buf)
-		for i, c := range columns {
-			w.cell(i, value.Text(c.Name))
-		}
-		w.endRow(start, len(columns))
-	}
 	return w
+}
+
+// appendHead appends what a file begins with.
+func (w *writer) appendHead(dst []byte, columns []pipeline.Column) []byte {
+	if w.options.BOM {
+		dst = append(dst, bom...)
+	}
+	return w.appendHeader(dst, columns)
+}
+
+// appendHeader appends the row of the column names, where there is to be one.
+func (w *writer) appendHeader(dst []byte, columns []pipeline.Column) []byte {
+	if !w.options.Header {
+		return dst
+	}
+	start := len(dst)
+	for i, c := range columns {
+		dst = w.appendCell(dst, i, value.Text(c.Name))
+	}
+	return w.endRow(dst, start, len(columns))
+}
+
+// appendName appends the name of a column as the cell of the header holds it.
+func (w *writer) appendName(dst []byte, c pipeline.Column) []byte {
+	return w.appendText(dst, value.Text(c.Name))
 }
 
 // Write appends the rows of b.
@@ -49,9 +67,9 @@ func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 	for i := range b.Len() {
 		start, row := len(w.buf), b.Row(i)
 		for column, v := range row {
-			w.cell(column, v)
+			w.buf = w.appendCell(w.buf, column, v)
 		}
-		w.endRow(start, len(row))
+		w.buf = w.endRow(w.buf, start, len(row))
 		if len(w.buf) >= bufferSize {
 			if err := w.drain(); err != nil {
 				return err
@@ -73,50 +91,57 @@ func (w *writer) Flush(context.Context) error {
 func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
 
 func (w *writer) drain() error {
-	_, err := w.Output.Write(w.buf)
+	n, err := w.to.Write(w.buf)
+	w.written += int64(n)
 	w.buf = w.buf[:0]
 	return err
 }
 
-// cell appends v as the cell of that column.
-func (w *writer) cell(column int, v value.Value) {
+// appendCell appends v as the cell of that column.
+func (w *writer) appendCell(dst []byte, column int, v value.Value) []byte {
 	if column > 0 {
-		w.buf = append(w.buf, w.delimiter...)
+		dst = append(dst, w.delimiter...)
 	}
-	start := len(w.buf)
+	start := len(dst)
+	dst = w.appendText(dst, v)
+	if w.options.Quote == "all" || w.needsQuotes(dst[start:]) {
+		dst = quote(dst, start)
+	}
+	return dst
+}
+
+// appendText appends what the cell of v says, without quotes.
+func (w *writer) appendText(dst []byte, v value.Value) []byte {
 	switch {
 	case v.IsNull():
-		w.buf = append(w.buf, w.options.Null...)
+		return append(dst, w.options.Null...)
 	case v.Kind() == value.String:
 		if w.options.Formulas == "escape" && isFormula(v.Text()) {
-			w.buf = append(w.buf, '\'')
+			dst = append(dst, '\'')
 		}
-		w.buf = append(w.buf, v.Text()...)
+		return append(dst, v.Text()...)
 	default:
-		w.buf = v.AppendText(w.buf)
-	}
-	if w.options.Quote == "all" || w.needsQuotes(w.buf[start:]) {
-		w.quote(start)
+		return v.AppendText(dst)
 	}
 }
 
 // endRow ends the row that began at start. A row of one empty cell would be an
 // empty line, which readers skip.
-func (w *writer) endRow(start, columns int) {
-	if columns == 1 && len(w.buf) == start {
-		w.buf = append(w.buf, `""`...)
+func (w *writer) endRow(dst []byte, start, columns int) []byte {
+	if columns == 1 && len(dst) == start {
+		dst = append(dst, `""`...)
 	}
-	w.buf = append(w.buf, w.newline...)
+	return append(dst, w.newline...)
 }
 
 // needsQuotes reports whether a reader would take the cell for something else:
-// for several cells or rows, for a cell without the spaces around it, or for
-// the mark at which PostgreSQL ends a copy.
+// for several cells or rows, for a cell without the spaces around it, for the
+// byte order mark of the file, or for the mark at which PostgreSQL ends a copy.
 func (w *writer) needsQuotes(cell []byte) bool {
 	if len(cell) == 0 {
 		return false
 	}
-	if first, last := cell[0], cell[len(cell)-1]; first == ' ' || first == '\t' || last == ' ' || last == '\t' || string(cell) == `\.` {
+	if first, last := cell[0], cell[len(cell)-1]; first == ' ' || first == '\t' || last == ' ' || last == '\t' || string(cell) == `\.` || bytes.HasPrefix(cell, bom) {
 		return true
 	}
 	for i, b := range cell {
@@ -129,22 +154,23 @@ func (w *writer) needsQuotes(cell []byte) bool {
 
 // quote puts the cell that begins at start between quotes and doubles those in
 // it, in place.
-func (w *writer) quote(start int) {
-	end := len(w.buf)
-	more := 2 + bytes.Count(w.buf[start:], []byte{'"'})
+func quote(dst []byte, start int) []byte {
+	end := len(dst)
+	more := 2 + bytes.Count(dst[start:], []byte{'"'})
 	for range more {
-		w.buf = append(w.buf, '"')
+		dst = append(dst, '"')
 	}
-	to := len(w.buf) - 2 // the last byte stays the closing quote
+	to := len(dst) - 2 // the last byte stays the closing quote
 	for from := end - 1; from >= start; from-- {
-		w.buf[to] = w.buf[from]
+		dst[to] = dst[from]
 		to--
-		if w.buf[from] == '"' {
-			w.buf[to] = '"'
+		if dst[from] == '"' {
+			dst[to] = '"'
 			to--
 		}
 	}
-	w.buf[start] = '"'
+	dst[start] = '"'
+	return dst
 }
 
 // isFormula reports whether a spreadsheet would run text instead of showing it:

@@ -2,7 +2,6 @@ package csv
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	stdcsv "encoding/csv"
 	"fmt"
@@ -93,6 +92,7 @@ func TestWrite(t *testing.T) {
 		{name: "empty cells", cols: columns("a", "b"), rows: [][]value.Value{texts("", "")}, want: "a,b\n,\n"},
 		{name: "line breaks and spaces", cols: columns("a", "b", "c", "d"), rows: [][]value.Value{texts("x\ny", "x\ry", " x", "x\t")}, want: "a,b,c,d\n\"x\ny\",\"x\ry\",\" x\",\"x\t\"\n"},
 		{name: "quotes alone", cols: columns("a", "b"), rows: [][]value.Value{texts(`"`, `""x"`)}, want: "a,b\n\"\"\"\",\"\"\"\"\"x\"\"\"\n"},
+		{name: "a byte order mark that is text", cols: columns("a"), options: pipeline.Options{"header": false}, rows: [][]value.Value{texts("\ufeffx")}, want: "\"\ufeffx\"\n"},
 		{name: "the end mark of PostgreSQL", cols: columns("a"), rows: [][]value.Value{texts(`\.`)}, want: "a\n\"\\.\"\n"},
 		{
 			name: "excel", cols: columns("a", "b"), options: pipeline.Options{"bom": true, "delimiter": ";", "newline": "crlf"},
@@ -159,6 +159,11 @@ func TestCheck(t *testing.T) {
 		{pipeline.Options{"delimiter": "\x00"}, []string{"delimiter"}},
 		{pipeline.Options{"null": "a\nb"}, []string{"null"}},
 		{pipeline.Options{"path": "a.csv.gz"}, []string{"path"}},
+		{pipeline.Options{"path": "a.csv.zst"}, []string{"path"}},
+		{pipeline.Options{"path": "-", "mode": "append"}, []string{"mode"}},
+		{pipeline.Options{"path": "-", "mode": "merge"}, []string{"mode"}},
+		{pipeline.Options{"path": "-", "mode": "replace"}, nil},
+		{pipeline.Options{"path": "a.csv", "mode": "merge"}, nil},
 		{pipeline.Options{"path": "a.csv.gz", "compression": "gzip"}, nil},
 	} {
 		var got []string
@@ -173,7 +178,7 @@ func TestCheck(t *testing.T) {
 
 // A whole run into a file: it appears with Commit, with what every batch held.
 func TestFile(t *testing.T) {
-	for _, compression := range []string{"none", "gzip"} {
+	for _, compression := range []string{"none", "gzip", "zstd"} {
 		t.Run(compression, func(t *testing.T) {
 			ctx, dir := context.Background(), t.TempDir()
 			run := func() []byte {
@@ -213,16 +218,7 @@ func TestFile(t *testing.T) {
 			if !bytes.Equal(first, run()) {
 				t.Error("the same rows gave other bytes")
 			}
-			if compression == "gzip" {
-				r, err := gzip.NewReader(bytes.NewReader(first))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if first, err = io.ReadAll(r); err != nil {
-					t.Fatal(err)
-				}
-			}
-			records, err := stdcsv.NewReader(bytes.NewReader(first)).ReadAll()
+			records, err := stdcsv.NewReader(strings.NewReader(unzip(t, compression, string(first)))).ReadAll()
 			if err != nil || len(records) != 10_001 || records[10_000][0] != "9999" {
 				t.Fatalf("%d records, %v", len(records), err)
 			}

@@ -4,7 +4,6 @@ package jsonl
 
 import (
 	"context"
-	"strings"
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/value"
@@ -13,7 +12,7 @@ import (
 // Options are the options of the sink, with their defaults.
 type Options struct {
 	Path        string `option:"path,output,required" doc:"file to write; - is stdout"`
-	Compression string `option:"compression" values:"none,gzip" doc:"compression of the file"`
+	Compression string `option:"compression" values:"none,gzip,zstd" doc:"compression of the file"`
 }
 
 var defaults = Options{Compression: pipeline.CompressionNone}
@@ -32,10 +31,7 @@ func Connector() pipeline.SinkConnector {
 
 func check(options pipeline.Options) []pipeline.OptionError {
 	o := decoded(options)
-	if strings.HasSuffix(o.Path, ".gz") && o.Compression == pipeline.CompressionNone {
-		return []pipeline.OptionError{{Option: "path", Message: "the name says gzip, and the file is not compressed", Hint: "add `compression: gzip`, or take the .gz off the name"}}
-	}
-	return nil
+	return pipeline.CheckCompression(o.Path, o.Compression)
 }
 
 func decoded(options pipeline.Options) Options {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/value"
@@ -69,7 +70,7 @@ func TestWrite(t *testing.T) {
 }
 
 func TestFile(t *testing.T) {
-	for _, compression := range []string{"none", "gzip"} {
+	for _, compression := range []string{"none", "gzip", "zstd"} {
 		t.Run(compression, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, n := range []int{0, 5000} {
@@ -84,14 +85,8 @@ func TestFile(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if compression == "gzip" {
-					r, err := gzip.NewReader(bytes.NewReader(got))
-					if err != nil {
-						t.Fatal(err)
-					}
-					if got, err = io.ReadAll(r); err != nil {
-						t.Fatal(err)
-					}
+				if got, err = unzip(compression, got); err != nil {
+					t.Fatal(err)
 				}
 				if lines := bytes.Count(got, []byte("\n")); lines != n {
 					t.Errorf("%d rows gave %d lines", n, lines)
@@ -101,12 +96,34 @@ func TestFile(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	if errs := Connector().Check(pipeline.Options{"path": "a.jsonl.gz"}); len(errs) != 1 || errs[0].Option != "path" {
-		t.Errorf("got %v", errs)
+func unzip(compression string, zipped []byte) (text []byte, err error) {
+	in := io.Reader(bytes.NewReader(zipped))
+	switch compression {
+	case "gzip":
+		in, err = gzip.NewReader(in)
+	case "zstd":
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(in); err == nil {
+			defer z.Close()
+		}
+		in = z
 	}
-	if errs := Connector().Check(pipeline.Options{"path": "a.jsonl.gz", "compression": "gzip"}); len(errs) != 0 {
-		t.Errorf("got %v", errs)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(in)
+}
+
+func TestCheck(t *testing.T) {
+	for _, name := range []string{"a.jsonl.gz", "a.jsonl.zst"} {
+		if errs := Connector().Check(pipeline.Options{"path": name}); len(errs) != 1 || errs[0].Option != "path" {
+			t.Errorf("%s: got %v", name, errs)
+		}
+	}
+	for name, compression := range map[string]string{"a.jsonl.gz": "gzip", "a.jsonl.zst": "zstd", "a.jsonl": "zstd"} {
+		if errs := Connector().Check(pipeline.Options{"path": name, "compression": compression}); len(errs) != 0 {
+			t.Errorf("%s: got %v", name, errs)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ const (
 type writer struct {
 	*pipeline.Output
 	path     string
-	file     *parquet.Writer
+	file     *parquet.GenericWriter[any]
 	columns  []column
 	rowGroup int64 // bytes that end a row group
 	began    int64 // bytes of the file before this row group
@@ -48,7 +48,7 @@ type writer struct {
 
 func newWriter(out *pipeline.Output, o Options, mapping string, columns []column, packing compress.Codec) *writer {
 	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20}
-	w.file = parquet.NewWriter(out, schemaOf(columns),
+	w.file = parquet.NewGenericWriter[any](out, schemaOf(columns),
 		// In the form that readers know: some distrust the statistics of a writer
 		// whose name they cannot read.
 		&parquet.WriterConfig{CreatedBy: "pipeline version 1"},

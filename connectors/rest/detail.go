@@ -213,7 +213,7 @@ func (j *detail) segment(name string, member []byte) string {
 	v, err := pipeline.Lookup(member)
 	text := v.Text()
 	switch {
-	case err != nil || v.Kind() != value.String && v.Kind() != value.Number:
+	case err != nil || v.Kind() != value.String && (v.Kind() != value.Number || text != string(member)):
 		j.fault = detailFault("%q of the listed record is neither a text nor a number, and the address of its detail is made of it", name)
 	case text == "" || text == "." || text == ".." || len(text) > longestSegment:
 		j.fault = detailFault("%q of the listed record cannot stand in the address of its detail", name)
@@ -242,14 +242,14 @@ func (d *details) collect(ctx context.Context, f fetched, ordered <-chan *detail
 			return errCall
 		}
 		d.add(c, j)
-		d.free <- j
-		if c.full() && j.item < len(f.page.Records) {
-			at := f.at
-			at.Item = j.item
+		at := f.at
+		at.Item = j.item
+		d.free <- j // the feeder's from here on
+		if c.full() && at.Item < len(f.page.Records) {
 			if err := d.yield(c.finish(at.position())); err != nil {
 				return err
 			}
-			c = newChunk(f.page.Number, j.item)
+			c = newChunk(f.page.Number, at.Item)
 		}
 	}
 	if ctx.Err() != nil { // the feeder has given up

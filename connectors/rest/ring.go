@@ -12,8 +12,9 @@ import (
 	"pipeline/pipeline"
 )
 
-// keptCalls is how many calls a ring remembers at least, so that a mapping with
-// a longer window than all before it sees what was called in that window.
+// keptCalls is how many calls a ring remembers at least, however long ago, so
+// that a mapping with a longer window than all before it sees what was called in
+// that window.
 const keptCalls = 1000
 
 // ring is the calls of one budget. The zero ring knows of none.
@@ -22,8 +23,7 @@ type ring struct {
 	unknown time.Time     // calls until then are not in times; zero: there were none
 	flights []flight      // calls that are not answered yet
 	paused  time.Time     // no call begins before
-	most    int           // calls that the largest limit so far allows in its window
-	longest time.Duration // the longest of these windows
+	longest time.Duration // the longest window that a limit had so far
 	last    slot          // the one that was given away last
 }
 
@@ -43,7 +43,7 @@ func (r *ring) reserve(now time.Time, limits []pipeline.Limit, holder string) (s
 		if l.Rate.Calls == 0 {
 			continue
 		}
-		r.most, r.longest = max(r.most, l.Rate.Calls), max(r.longest, l.Rate.Per)
+		r.longest = max(r.longest, l.Rate.Per)
 		// the answer that has to be a window ago
 		k := len(r.times) + len(r.flights) - l.Rate.Calls
 		from := r.unknown // as if they had been as many as the limit allows
@@ -87,14 +87,16 @@ func (r *ring) pause(until time.Time) {
 	}
 }
 
-// size is how many answers the ring has to remember.
-func (r *ring) size() int { return max(r.most, keptCalls) }
-
-// forget drops the answers that no limit asks for.
-func (r *ring) forget() {
-	if over := len(r.times) - r.size(); over > 0 {
-		r.unknown = r.times[over-1]
-		r.times = append(r.times[:0], r.times[over:]...)
+// forget drops the answers that no limit asks for: of those that are more than
+// keptCalls, what is older than the longest window.
+func (r *ring) forget(now time.Time) {
+	old := 0
+	for old < len(r.times)-keptCalls && now.Sub(r.times[old]) > r.longest+margin {
+		old++
+	}
+	if old > 0 {
+		r.unknown = r.times[old-1]
+		r.times = append(r.times[:0], r.times[old:]...)
 	}
 }
 
@@ -115,8 +117,8 @@ func (m *memoryBook) answered(s slot, at time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ring.answered(s, at)
-	if len(m.ring.times) > 2*m.ring.size() { // now and then, so that a call costs little
-		m.ring.forget()
+	if m.ring.times[0].Before(at.Add(-2*m.ring.longest)) && len(m.ring.times) > 2*keptCalls { // now and then, so that a call costs little
+		m.ring.forget(at)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func encodeRing(r *ring) []byte {
 	b = append(b, ringHead...)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // checksum and length
 	le := binary.LittleEndian
-	for _, n := range []int64{nanos(r.unknown), nanos(r.paused), int64(r.longest), int64(r.most), int64(r.last), int64(len(r.flights)), int64(len(r.times))} {
+	for _, n := range []int64{nanos(r.unknown), nanos(r.paused), int64(r.longest), int64(r.last), int64(len(r.flights)), int64(len(r.times))} {
 		b = le.AppendUint64(b, uint64(n))
 	}
 	for _, f := range r.flights {
@@ -64,11 +64,12 @@ func decodeRing(b []byte) (r *ring, newer bool) {
 	if crc32.Checksum(d.b, castagnoli) != sum {
 		return nil, false
 	}
-	r = &ring{unknown: d.time(), paused: d.time(), longest: time.Duration(d.next()), most: int(d.next()), last: slot(d.next())}
+	r = &ring{unknown: d.time(), paused: d.time(), longest: time.Duration(d.next()), last: slot(d.next())}
 	flights, times := d.next(), d.next()
 	for ; flights > 0 && !d.short; flights-- {
 		r.flights = append(r.flights, flight{slot(d.next()), d.text()})
 	}
+	r.times = make([]time.Time, 0, max(0, min(times, int64(len(d.b)/8)))+1) // and one more, for the call that is answered
 	for ; times > 0 && !d.short; times-- {
 		r.times = append(r.times, d.time())
 	}

@@ -29,8 +29,9 @@ import (
 // SandboxOptions say what a sandbox serves. The zero value serves what the
 // connector declares.
 type SandboxOptions struct {
-	Records int    // in every list; 0: as declared
-	Seed    uint64 // other seeds, other people; the same seed gives the same bytes
+	Records int           // in every list; 0: as declared
+	Seed    uint64        // other seeds, other people; the same seed gives the same bytes
+	Rate    pipeline.Rate // that is enforced; zero: as declared
 
 	// Faults are what goes wrong, each as KIND@CALL or KIND@FIRST-LAST, where
 	// calls to lists and details are counted from 1 and KIND is a status from 400 to 599
@@ -49,6 +50,7 @@ type Sandbox struct {
 	base    *url.URL
 	records int
 	seed    uint64
+	rate    pipeline.Rate
 	faults  []fault
 	shapes  []*shape // of each stream
 
@@ -68,7 +70,10 @@ func (e *Engine) Sandbox(name string, o SandboxOptions) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{d: d, base: base, records: d.sandbox.records, seed: o.Seed, codes: map[string]grant{}}
+	s := &Sandbox{d: d, base: base, records: d.sandbox.records, seed: o.Seed, rate: d.limit.Rate, codes: map[string]grant{}}
+	if o.Rate.Calls > 0 {
+		s.rate = o.Rate
+	}
 	if o.Records > 0 {
 		s.records = o.Records
 	}
@@ -143,7 +148,7 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 	call, wait := s.count(time.Now())
 	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		refuse(w, http.StatusTooManyRequests, fmt.Sprintf("the limit is %d calls in %v", s.d.limit.Rate.Calls, s.d.limit.Rate.Per))
+		refuse(w, http.StatusTooManyRequests, fmt.Sprintf("the limit is %d calls in %v", s.rate.Calls, s.rate.Per))
 		return
 	}
 	f := s.fault(call)
@@ -185,7 +190,7 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 func (s *Sandbox) count(now time.Time) (call int, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rate := s.d.limit.Rate; rate.Calls > 0 {
+	if rate := s.rate; rate.Calls > 0 {
 		for len(s.times) > 0 && now.Sub(s.times[0]) >= rate.Per {
 			s.times = s.times[1:]
 		}

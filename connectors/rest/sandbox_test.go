@@ -184,6 +184,15 @@ func TestSandboxKeepsTheLimit(t *testing.T) {
 	})
 }
 
+func TestSandboxWithAnotherLimit(t *testing.T) {
+	_, s := shopWith(t, "", SandboxOptions{Rate: pipeline.Rate{Calls: 2, Per: time.Hour}})
+	for i, want := range []int{200, 200, 429} {
+		if w := ask(s, "/api/events/7/people"); w.Code != want {
+			t.Errorf("call %d: got %d, expected %d", i+1, w.Code, want)
+		}
+	}
+}
+
 // A reader gets over every fault, and reads what it would have read without.
 func TestFaults(t *testing.T) {
 	read := func(faults ...string) ([]got, *world) {
@@ -282,4 +291,51 @@ func FuzzSandbox(f *testing.F) {
 			t.Errorf("%d: %s", w.Code, body)
 		}
 	})
+}
+
+// Whoever is in a list is the same person in the detail.
+func TestSandboxDetails(t *testing.T) {
+	text := shopOffset + "    detail: /events/{event}/people/{id}\n    listed: [id, email]\n    schema: shop.json\n"
+	e := New()
+	schema := strings.Replace(shopSchema, `"id": {"type": "string"}`, `"id": {"type": "integer"}`, 1)
+	if _, diags := e.Declare("shop.yaml", []byte(text), func(string) ([]byte, error) { return []byte(schema), nil }); diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	s, err := e.Sandbox("shop", SandboxOptions{Records: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []map[string]any
+	for _, offset := range []string{"0", "20", "40"} {
+		var page []map[string]any
+		d := json.NewDecoder(ask(s, "/api/events/a%2Fb/people?limit=20&offset="+offset).Body)
+		d.UseNumber()
+		if err := d.Decode(&page); err != nil {
+			t.Fatal(err)
+		}
+		listed = append(listed, page...)
+	}
+	ids := map[string]bool{}
+	for _, l := range listed {
+		id := l["id"].(json.Number).String()
+		ids[id] = true
+		w := ask(s, "/api/events/a%2Fb/people/"+id)
+		var one map[string]any
+		d := json.NewDecoder(w.Body)
+		d.UseNumber()
+		if err := d.Decode(&one); err != nil || w.Code != 200 {
+			t.Fatalf("%s: %d %v", id, w.Code, err)
+		}
+		if one["id"] != l["id"] || one["email"] != l["email"] || len(l) != 2 || len(one) < 3 {
+			t.Errorf("listed as %v, and in detail %v", l, one)
+		}
+	}
+	if len(ids) != 60 {
+		t.Errorf("%d ids, expected 60", len(ids))
+	}
+	for _, id := range []string{"100061", "100000", "x", "missing", "100042", "-1"} { // 100042 has 2^53 added
+		if w := ask(s, "/api/events/7/people/"+id); w.Code != 404 {
+			t.Errorf("%s: got %d %s", id, w.Code, w.Body)
+		}
+	}
 }

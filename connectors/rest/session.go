@@ -119,7 +119,7 @@ func (c *caller) recall(u *url.URL, request string, accept func(*answer) error) 
 		return nil, fmt.Errorf("%s: %w", c.d.name, err)
 	case !ok && c.offline:
 		if c.shown != "" {
-			request = http.MethodGet + " " + c.shown
+			request = http.MethodGet + " " + strings.TrimPrefix(c.shown, c.base.EscapedPath())
 		}
 		return nil, fmt.Errorf("%s: the tape has no answer for %s; run without --replay", c.d.name, request)
 	case !ok:

@@ -85,7 +85,7 @@ func (f *callsFolder) change(ctx context.Context, file string, do func(*ring) (c
 	if !do(r) && !mended && !damaged {
 		return nil
 	}
-	r.forget()
+	r.forget(now)
 	return writeRing(path, r)
 }
 
@@ -161,8 +161,14 @@ func writeRing(path string, r *ring) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = f.WriteAt(encodeRing(r), 0)
-	return err
+	text := encodeRing(r)
+	if _, err := f.WriteAt(text, 0); err != nil {
+		return err
+	}
+	if info, err := f.Stat(); err == nil && info.Size() > 2*int64(len(text)) {
+		return f.Truncate(int64(len(text))) // what is behind the ring is read each time
+	}
+	return nil
 }
 
 // mend makes a ring that was read fit for use: calls of processes that are gone

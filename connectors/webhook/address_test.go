@@ -237,13 +237,13 @@ func TestRebinding(t *testing.T) {
 func TestConnections(t *testing.T) {
 	var mu sync.Mutex
 	opened, served := 0, 0
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		served++
 		n := served
 		mu.Unlock()
 		if n%10 == 0 {
-			w.WriteHeader(422)
+			w.WriteHeader(http.StatusUnprocessableEntity)
 			fmt.Fprint(w, strings.Repeat("why ", 5000)) // more than is kept
 		}
 	}))

@@ -50,10 +50,35 @@ type worker struct {
 func (w *worker) do(ctx, waiting context.Context, b *pipeline.Batch, t task) (refusal *pipeline.RefusedRow, err error) {
 	// A body is made anew each time: a transport may still read it when it has
 	// returned an answer.
-	body := w.rows.appendRows(make([]byte, 0, w.length+w.length/8), b, t.from, t.to, w.batch > 1)
+	body := w.rows.appendRows(make([]byte, 0, w.length+w.length/8), b, t.from, t.to, w.batch > 1 || w.body != nil)
 	w.length = len(body)
+	if w.body != nil {
+		first := w.rows.appendRow(nil, b.Row(t.from))
+		if body, err = w.body.JSON(string(first), string(body)); err != nil {
+			return &pipeline.RefusedRow{Reason: "its body cannot be made: " + err.Error()}, nil
+		}
+	}
 	return w.deliver(ctx, waiting, body)
 }
+
+// Delete tells the receiver that a row is gone; key is a JSON object. A
+// receiver that knows no such row has what it should.
+func (w *writer) Delete(ctx context.Context, key []byte) error {
+	body := append(append([]byte(`{"type":"delete","key":`), key...), '}')
+	refusal, err := w.workers[0].deliver(ctx, ctx, body)
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil && refusal.Reason != unknownRow:
+		return fmt.Errorf("deliver a deletion to %s: %s", w.name, refusal.Reason)
+	}
+	return nil
+}
+
+// unknownRow is the reason of a receiver that knows no such row.
+var unknownRow = answers(http.StatusNotFound)
+
+func answers(status int) string { return "the receiver answers " + statusWords(status) }
 
 // deliver sends body until the receiver takes it or refuses it for good. When
 // waiting is done it sends no more, and when ctx is done it also lets go of what
@@ -110,14 +135,14 @@ func (w *worker) judge(got answer) (*pipeline.RefusedRow, error) {
 		return nil, w.redirected(got)
 	}
 	return &pipeline.RefusedRow{
-		Reason: "the receiver answers " + statusWords(got.status),
+		Reason: answers(got.status),
 		Answer: strings.ToValidUTF8(string(got.text), "\uFFFD"),
 	}, nil
 }
 
 func (w *worker) redirected(got answer) error {
-	to, err := w.url.Parse(got.location)
-	if err != nil || got.location == "" {
+	to := linkFrom(w.url, got.location)
+	if to == nil {
 		return fmt.Errorf("deliver to %s: the receiver answers %d, without saying where to", w.name, got.status)
 	}
 	where := to.Scheme + "://" + to.Host
@@ -136,11 +161,9 @@ func (w *worker) fault(err error) error {
 }
 
 func (w *worker) gaveUp(got answer, err error, tries int, after time.Duration) error {
-	last := ""
+	last := statusWords(got.status)
 	if err != nil {
 		last = faultWords(err, w.params)
-	} else {
-		last = statusWords(got.status)
 	}
 	return fmt.Errorf("deliver to %s: given up after %d tries in %v: %s", w.name, tries, after.Round(time.Second), last)
 }
@@ -164,12 +187,21 @@ func (w *worker) follow(ctx context.Context, id string, body []byte) (answer, er
 		if err != nil || got.status != http.StatusTemporaryRedirect && got.status != http.StatusPermanentRedirect || redirects == maxRedirects {
 			return got, err
 		}
-		next, err := to.Parse(got.location)
-		if err != nil || got.location == "" || !sameOrigin(next, w.url) {
-			return got, nil
+		next := linkFrom(to, got.location)
+		if next == nil || !sameOrigin(next, w.url) {
+			return got, nil // its status says what is wrong
 		}
 		to = next
 	}
+}
+
+// linkFrom is where an answer points to; nil where that says nothing.
+func linkFrom(from *url.URL, location string) *url.URL {
+	to, err := from.Parse(location)
+	if err != nil || location == "" {
+		return nil
+	}
+	return to
 }
 
 func sameOrigin(a, b *url.URL) bool {
@@ -181,7 +213,7 @@ func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) 
 	ctx, cancel := context.WithTimeoutCause(ctx, w.timeout, errSilent)
 	defer cancel()
 	defer func() {
-		if err != nil && context.Cause(ctx) == errSilent {
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
 			err = errSilent // rather than what it did to the connection
 		}
 	}()

@@ -117,7 +117,7 @@ func TestOrder(t *testing.T) {
 
 // TestRetries is what is tried again, when, and with what end.
 func TestRetries(t *testing.T) {
-	date := func(n int) *http.Response {
+	date := func() *http.Response {
 		return answered(503, "", "Retry-After", time.Now().Add(90*time.Second).UTC().Format(http.TimeFormat))
 	}
 	const soon = 35 * time.Second // most that the backoff waits once, and a bit
@@ -139,7 +139,7 @@ func TestRetries(t *testing.T) {
 		}, tries: 3, min: 2 * time.Minute, max: 2 * time.Minute},
 		{name: "Retry-After as a date", answers: func(n int) *http.Response {
 			if n == 1 {
-				return date(n)
+				return date()
 			}
 			return answered(204, "")
 		}, tries: 2, min: 89 * time.Second, max: 90 * time.Second},
@@ -304,7 +304,7 @@ func TestRedirects(t *testing.T) {
 		{302, "", 1, "deliver to https://hooks.example.com/v1/people: the receiver answers 302, without saying where to"},
 		{307, "/v1/people", 6, "deliver to https://hooks.example.com/v1/people: the receiver answers 307 and points to https://hooks.example.com/v1/people; put that into url where it is meant"},
 	} {
-		r := &receiver{answer: func(n int, r request) *http.Response {
+		r := &receiver{answer: func(_ int, r request) *http.Response {
 			if r.path == "/v2/people" {
 				return answered(200, "")
 			}

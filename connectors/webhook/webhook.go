@@ -26,20 +26,23 @@ import (
 
 // Options are the options of the sink, with their defaults.
 type Options struct {
-	URL          string            `option:"url,required" doc:"where rows are posted to; https, or http on this machine"`
-	Headers      map[string]string `option:"headers" doc:"headers of every request"`
-	Batch        int               `option:"batch" doc:"rows of a request: 1 sends an object, more send an array of at most so many"`
-	Concurrency  int               `option:"concurrency" doc:"requests under way at once, each on a connection of its own, 1 to 64; rows of one key keep their order"`
-	Rate         string            `option:"rate" doc:"most requests in any window of time, such as 50/s; no limit by default"`
-	Secret       string            `option:"secret" doc:"key that requests are signed with by the rules of Standard Webhooks: whsec_ and base64"`
-	Success      string            `option:"success" doc:"statuses that mean delivered, such as 2xx or 200,202"`
-	Timeout      int               `option:"timeout" doc:"seconds that one request may take, 1 to 300"`
-	AllowPrivate bool              `option:"allow_private" doc:"allow addresses of a private network; those of this machine need it only where the url does not say localhost"`
+	URL          string             `option:"url,required" doc:"where rows are posted to; https, or http on this machine"`
+	Headers      map[string]string  `option:"headers" doc:"headers of every request"`
+	Batch        int                `option:"batch" doc:"rows of a request: 1 sends an object, more send an array of at most so many"`
+	Body         *pipeline.Template `option:"body" doc:"expression that makes the body of a request from row (the first) or rows (all), such as {attendees: rows}"`
+	Deletes      string             `option:"deletes" values:"ignore,send" doc:"send {type: delete, key: {…}} for rows that are gone from a complete pull, or ignore that they are"`
+	Concurrency  int                `option:"concurrency" doc:"requests under way at once, each on a connection of its own, 1 to 64; rows of one key keep their order"`
+	Rate         string             `option:"rate" doc:"most requests in any window of time, such as 50/s; no limit by default"`
+	Secret       string             `option:"secret" doc:"key that requests are signed with by the rules of Standard Webhooks: whsec_ and base64"`
+	Success      string             `option:"success" doc:"statuses that mean delivered, such as 2xx or 200,202"`
+	Timeout      int                `option:"timeout" doc:"seconds that one request may take, 1 to 300"`
+	AllowPrivate bool               `option:"allow_private" doc:"allow addresses of a private network; those of this machine need it only where the url does not say localhost"`
 }
 
 var defaults = Options{
 	Batch:       1,
 	Concurrency: 4,
+	Deletes:     "ignore",
 	Success:     "2xx",
 	Timeout:     30,
 }
@@ -111,12 +114,13 @@ type params struct {
 	success      statuses
 	timeout      time.Duration
 	allowPrivate bool
+	body         *pipeline.Template // nil: the rows as they are
 }
 
 // compile finds everything that is wrong with the options. No message holds the
 // value of a secret one.
 func compile(o Options) (params, []pipeline.OptionError) {
-	p := params{headers: o.Headers, batch: o.Batch, concurrency: o.Concurrency, timeout: time.Duration(o.Timeout) * time.Second, allowPrivate: o.AllowPrivate}
+	p := params{headers: o.Headers, batch: o.Batch, concurrency: o.Concurrency, timeout: time.Duration(o.Timeout) * time.Second, allowPrivate: o.AllowPrivate, body: o.Body}
 	var errs []pipeline.OptionError
 	wrong := func(option, message, hint string) {
 		if message != "" {

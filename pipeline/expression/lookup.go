@@ -36,7 +36,7 @@ func (c *checker) table(node ast.Node) typed {
 	name, ok := node.(*ast.StringNode)
 	if !ok {
 		hint := `as in lookup("countries", country)`
-		if bare, isName := node.(*ast.IdentifierNode); isName {
+		if bare, isName := node.(*ast.IdentifierNode); isName && c.scope.Tables[bare.Value] != nil {
 			hint = fmt.Sprintf("write %q", bare.Value)
 		}
 		c.at(node, codeWrongArguments, "lookup needs the name of a table in quotes", hint)

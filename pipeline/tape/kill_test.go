@@ -110,7 +110,7 @@ func kill(t *testing.T, child, dir string, lines int) (said []string) {
 	return said
 }
 
-func kills(t *testing.T) int {
+func kills() int {
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		return n
 	}
@@ -125,7 +125,7 @@ func kills(t *testing.T) int {
 func TestKilledWhilePutting(t *testing.T) {
 	dir := t.TempDir()
 	said := map[string]bool{}
-	for range kills(t) {
+	for range kills() {
 		for _, key := range kill(t, "put", dir, 1+rand.IntN(60)) {
 			said[key] = true
 		}
@@ -147,7 +147,7 @@ func TestKilledWhilePutting(t *testing.T) {
 // There is always a last complete tape, whole, at least as new as said.
 func TestKilledWhileCompleting(t *testing.T) {
 	dir := t.TempDir()
-	for range kills(t) {
+	for range kills() {
 		said := kill(t, "complete", dir, 1+rand.IntN(5))
 		s := openStore(t, dir)
 		last := must(s.Last())(t)

@@ -155,10 +155,10 @@ func (s *Store) Begin(h Header) (*Tape, error) {
 	if err != nil {
 		return fail(err)
 	}
-	line := firstLine()
-	frame := appendFrame(nil, kindHeader, "", head)
-	chain := seal(frame, crc32.Checksum(line, castagnoli))
-	data := append(line, frame...)
+	data := firstLine()
+	first := len(data)
+	data = appendFrame(data, kindHeader, "", head)
+	chain := seal(data[first:], crc32.Checksum(data[:first], castagnoli))
 
 	f, err := os.OpenFile(s.path(newName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -1,0 +1,79 @@
+package csv
+
+// spool.go: where rows wait until it is known what stands before them.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// spool is a file beside an output that nobody sees.
+type spool struct {
+	path  string // of the output
+	file  *os.File
+	named bool // it has a name still, and has to be removed
+}
+
+func newSpool(path string) (*spool, error) {
+	s := &spool{path: path}
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "." // and not the folder for temporary files
+	}
+	f, err := os.CreateTemp(dir, "."+base+".rows.*")
+	if err != nil {
+		return nil, s.errorf(err)
+	}
+	// A file without a name is gone with the process, however that ends. Where
+	// the system does not allow it, close removes the file.
+	s.file, s.named = f, os.Remove(f.Name()) != nil
+	return s, nil
+}
+
+// Write adds p.
+func (s *spool) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	return n, s.errorf(err)
+}
+
+// Read reads on after copyTo went to the beginning.
+func (s *spool) Read(p []byte) (int, error) {
+	n, err := s.file.Read(p)
+	return n, s.errorf(err)
+}
+
+// copyTo writes to out all that is there, and leaves the spool ready for more.
+func (s *spool) copyTo(out io.Writer) error {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return s.errorf(err)
+	}
+	_, err := io.Copy(out, s)
+	return err
+}
+
+// close gives up what the spool holds. Twice is safe.
+func (s *spool) close() error {
+	err := s.file.Close()
+	if errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	if s.named {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return s.errorf(err)
+}
+
+func (s *spool) errorf(err error) error {
+	var pathError *fs.PathError
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return err
+	case errors.As(err, &pathError):
+		err = pathError.Err
+	}
+	return fmt.Errorf("write %s: keep its rows until the end: %w", s.path, err)
+}

@@ -252,8 +252,11 @@ func (t *Tape) Complete() error {
 	if err := t.append([]*[]byte{&end}); err != nil {
 		return errors.Join(err, t.close())
 	}
-	// An open file cannot be renamed on every system.
-	if err := t.close(); err != nil {
+	// An open file cannot be renamed on every system. Those who read meanwhile
+	// wait.
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.closeFile(); err != nil {
 		return err
 	}
 	path, err := t.finish()
@@ -264,8 +267,6 @@ func (t *Tape) Complete() error {
 	if err != nil {
 		return t.errorf("open", err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.file, t.path, t.complete = f, path, true
 	return nil
 }
@@ -281,6 +282,11 @@ func (t *Tape) Close() error {
 func (t *Tape) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.closeFile()
+}
+
+// closeFile is close for one who holds mu as well.
+func (t *Tape) closeFile() error {
 	if t.file == nil {
 		return nil
 	}

@@ -2,7 +2,8 @@
 // NAME.yaml and NAME/*.txtar.
 //
 // A case has the records to map, as input.jsonl, or recorded answers of the
-// platform, as page-1.json, page-2.json …, which go through the real connector.
+// platform by their requests, as "GET /events/1/orders", which go through the
+// real connector.
 // Its other files are what the run has to leave behind, byte for byte. A case
 // without a reject file wants no rejects.
 package mappings
@@ -10,9 +11,7 @@ package mappings
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -75,22 +74,23 @@ func golden(t *testing.T, plan *pipeline.Plan, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var input, pages [][]byte
+	var input [][]byte
+	answers := recorded{}
 	var kept []txtar.File
 	want := map[string]string{}
 	for _, f := range archive.Files {
 		switch {
 		case f.Name == "input.jsonl":
 			input = bytes.Split(bytes.TrimSuffix(f.Data, []byte("\n")), []byte("\n"))
-		case strings.HasPrefix(f.Name, "page-"):
-			pages = append(pages, f.Data)
+		case strings.HasPrefix(f.Name, "GET "):
+			answers[f.Name] = f.Data
 		default:
 			want[f.Name] = string(f.Data)
 			continue
 		}
 		kept = append(kept, f)
 	}
-	got := runCase(t, plan, input, pages)
+	got := runCase(t, plan, input, answers)
 	if *update {
 		archive.Files = kept
 		for _, name := range slices.Sorted(maps.Keys(got)) {
@@ -107,10 +107,10 @@ func golden(t *testing.T, plan *pipeline.Plan, file string) {
 }
 
 // runCase is the files that a run leaves behind.
-func runCase(t *testing.T, plan *pipeline.Plan, input, pages [][]byte) map[string]string {
+func runCase(t *testing.T, plan *pipeline.Plan, input [][]byte, answers recorded) map[string]string {
 	dir := t.TempDir()
 	world := &pipeline.World{
-		HTTP:   &recorded{left: pages},
+		HTTP:   answers,
 		Now:    time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		OutDir: dir,
 		Token:  func(string) (pipeline.Token, error) { return pipeline.Token{Value: "recorded"}, nil },
@@ -149,18 +149,20 @@ func (l lines) Read(_ context.Context, _ pipeline.Position, yield func(*pipeline
 	return yield(page)
 }
 
-// recorded answers each call with the next page, and fails the one after the
-// last: no call may leave the machine.
-type recorded struct{ left [][]byte }
+// recorded is answers by request; what is not among them is not found. No call
+// leaves the machine.
+type recorded map[string][]byte
 
-func (r *recorded) RoundTrip(req *http.Request) (*http.Response, error) {
-	if len(r.left) == 0 {
-		return nil, errors.New("the case has no more pages recorded")
+func (r recorded) RoundTrip(req *http.Request) (*http.Response, error) {
+	status, body := http.StatusNotFound, []byte(`{"error": "not recorded"}`)
+	for request, answer := range r {
+		method, path, _ := strings.Cut(request, " ")
+		if req.Method == method && strings.HasSuffix(req.URL.Path, path) {
+			status, body = http.StatusOK, answer
+		}
 	}
-	body := r.left[0]
-	r.left = r.left[1:]
 	return &http.Response{
-		StatusCode: http.StatusOK, Status: fmt.Sprint(http.StatusOK), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)), Request: req,
 	}, nil
 }

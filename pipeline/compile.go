@@ -379,8 +379,21 @@ func (c *compiler) traits(d ConnectorDecl, sink planSink) {
 			c.err("missing-key", d.Name.Span(), fmt.Sprintf("%s needs to know what makes a row the same row", connector.Name), "add key: with the names of the fields that do, such as key: [attendee_id]")
 		}
 	}
+	if connector.Typed {
+		c.typed(connector.Name)
+	}
 	if c.plan.source.incremental && !connector.Rows && !has(connector.Adds) {
 		c.err("incremental-replace", d.Name.Span(), fmt.Sprintf("an incremental run reads only what changed, and %s would keep nothing else", connector.Name), "add mode: append or mode: merge to the sink, or sync: full to the source")
+	}
+}
+
+// typed reports columns of which nobody says what type they have.
+func (c *compiler) typed(sink string) {
+	for i, col := range c.plan.columns {
+		if col.Type.Known() && (col.Type.Kind != value.Decimal || col.Type.Precision > 0) || c.plan.fields[i].program == nil {
+			continue
+		}
+		c.err("untyped-field", c.m.Fields[i].Name.Span(), fmt.Sprintf("%s needs a type for each column, and that of %s is not known", sink, col.Name), fmt.Sprintf("declare it, as in %s: {value: …, type: string}", col.Name))
 	}
 }
 

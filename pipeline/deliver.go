@@ -61,10 +61,10 @@ func (r *run) openDelivery() error {
 	if len(d.sinks) == 0 || r.o.State == "" {
 		return nil
 	}
-	if err := os.MkdirAll(r.o.State, 0o700); err != nil {
-		return fmt.Errorf("make the state folder %s: %w", r.o.State, cause(err))
+	err := makeState(r.o.State)
+	if err != nil {
+		return err
 	}
-	var err error
 	if d.ledger, err = ledger.Open(filepath.Join(r.o.State, "ledger.db")); err != nil {
 		return err
 	}

@@ -69,6 +69,9 @@ func (r *run) keep() error {
 	if !p.source.tape && !p.source.incremental {
 		return nil
 	}
+	if err := makeState(dir); err != nil {
+		return err
+	}
 	store, err := tape.Open(dir)
 	if err != nil {
 		return err
@@ -87,6 +90,25 @@ func (r *run) keep() error {
 		return r.replayTape()
 	}
 	return r.recordTape()
+}
+
+// makeState makes a mapping's state folder. What is in it is people's data: for
+// the owner only, and not for git.
+func makeState(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the state folder %s: %w", dir, cause(err))
+	}
+	if parent := filepath.Dir(dir); filepath.Base(parent) == ".pipeline" {
+		ignore, err := os.OpenFile(filepath.Join(parent, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			_, err = ignore.WriteString("*\n")
+			err = errors.Join(err, ignore.Close())
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("write into the state folder %s: %w", parent, cause(err))
+		}
+	}
+	return nil
 }
 
 // replayTape maps what the last complete run fetched.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"pipeline/pipeline/internal/jsonrow"
 	"pipeline/pipeline/value"
 )
 
@@ -68,26 +69,17 @@ func appendReject(dst []byte, mapping, source string, page *Page, i int, key []b
 	if r.value != nil {
 		dst = append(append(dst, `,"value":`...), r.value...)
 	}
-	dst = appendRecord(dst, rec, isJSON(r.code))
+	dst = appendRecord(dst, rec)
 	return append(dst, '}', '\n')
-}
-
-// isJSON reports whether a record with that reject code went through the strict
-// scanner, so that its text can stand in a line of JSON as it is.
-func isJSON(code string) bool {
-	switch code {
-	case "json-syntax", "duplicate-name", "invalid-utf8", "too-deep":
-		return false
-	}
-	return true
 }
 
 // appendRecord appends the record whole: as JSON where it is JSON, else as text,
 // else in base64; of what was too large to keep, where to find it.
-func appendRecord(dst []byte, rec *Record, asJSON bool) []byte {
-	text := rec.Text
-	if rec.Raw != nil {
-		text, asJSON = rec.Raw, false
+func appendRecord(dst []byte, rec *Record) []byte {
+	text, isJSON := rec.Text, true
+	if len(rec.Raw) > 0 {
+		text = rec.Raw
+		isJSON = text[0] == '{' // a row of a CSV file may well look like a number
 	}
 	switch {
 	case rec.Fault != nil && rec.Fault.SHA256 != "":
@@ -97,7 +89,7 @@ func appendRecord(dst []byte, rec *Record, asJSON bool) []byte {
 		return value.AppendJSONString(dst, rec.Fault.SHA256)
 	case len(text) == 0:
 		return dst
-	case asJSON && rec.Fault == nil:
+	case isJSON && jsonrow.Valid(text):
 		return appendOneLine(append(dst, `,"record":`...), text)
 	case utf8.Valid(text):
 		return value.AppendJSONString(append(dst, `,"raw":`...), string(text))

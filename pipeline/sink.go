@@ -71,6 +71,9 @@ type SinkConnector struct {
 	// remembered by key, so that nothing is delivered twice.
 	Rows bool
 
+	// Typed is set for a sink that has to know the type of every column.
+	Typed bool
+
 	// Keyed and Adds say of a sink with these options that it needs key:, and
 	// that it adds to what is there, so that an incremental run can write to it.
 	// Both may be nil; a sink of rows is both.

@@ -51,6 +51,8 @@ func Connector() pipeline.SinkConnector {
 		Options: pipeline.OptionsOf(defaults),
 		Check:   check,
 		Target:  func(o pipeline.Options) string { return o.String("path") },
+		Keyed:   func(o pipeline.Options) bool { return o.String("mode") == "merge" },
+		Adds:    func(o pipeline.Options) bool { return o.String("mode") != "replace" },
 		Open:    open,
 	}
 }

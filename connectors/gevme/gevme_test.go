@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -125,11 +126,54 @@ func TestDeclaration(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	stream := c.Streams[0]
-	if stream.Name != "attendees" || stream.Key != "id" || stream.Schema.Name != "schemas/gevme.attendee.schema.json" {
+	if stream.Name != "attendees" || stream.Key != "id" || !stream.Incremental || stream.Schema.Name != "schemas/gevme.attendee.schema.json" {
 		t.Errorf("got stream %+v", stream)
 	}
 	if wrong := c.Check(pipeline.Options{"event": "1", "page_size": int64(1001)}); len(wrong) != 1 || wrong[0].Hint != "gevme allows 1000" {
 		t.Errorf("a page of 1,001 records: got %v", wrong)
+	}
+}
+
+// What was changed after a time is asked for as GEVME's clients do, page by page,
+// and the sandbox gives no more.
+func TestChanges(t *testing.T) {
+	e := rest.New()
+	c := Connector(e)
+	sandbox, err := e.Sandbox("gevme", rest.SandboxOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sandbox)
+	defer server.Close()
+	read := func(since time.Time) (pages, records int) {
+		source, err := c.Open(t.Context(), pipeline.SourceConfig{
+			Options: pipeline.Options{"event": "1", "base_url": sandbox.BaseURL(server.URL)}, Limit: c.Limit, Since: since,
+			World: &pipeline.World{Token: func(string) (pipeline.Token, error) { return sandbox.Token(), nil }},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = source.Read(t.Context(), "", func(p *pipeline.Page) error {
+			pages++
+			for _, r := range p.Records {
+				records++
+				v, err := pipeline.Lookup(r.Text, "updated_at")
+				if at, _ := time.Parse(time.RFC3339, v.Text()); err != nil || !since.IsZero() && at.Before(since) {
+					t.Errorf("changed at %q, asked for after %v (%v)", v.Text(), since, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pages, records
+	}
+	if _, all := read(time.Time{}); all != 2500 {
+		t.Errorf("%d records, expected all", all)
+	}
+	if pages, some := read(time.Date(2026, 1, 1, 20, 0, 0, 0, time.UTC)); pages != 2 || some < 1500 || some >= 2000 {
+		t.Errorf("%d records on %d pages, expected more than 1,500 on two pages", some, pages)
 	}
 }
 

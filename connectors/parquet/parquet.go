@@ -49,6 +49,7 @@ func Connector() pipeline.SinkConnector {
 		Options: pipeline.OptionsOf(defaults),
 		Check:   check,
 		Target:  func(o pipeline.Options) string { return o.String("path") },
+		Typed:   true,
 		Open:    open,
 	}
 }

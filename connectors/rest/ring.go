@@ -33,6 +33,9 @@ type flight struct {
 	holder string
 }
 
+// reset makes the ring one that knows of no call, and keeps its memory.
+func (r *ring) reset() { *r = ring{times: r.times[:0], flights: r.flights[:0]} }
+
 // reserve books a call of holder where all limits allow one now.
 func (r *ring) reserve(now time.Time, limits []pipeline.Limit, holder string) (s slot, ok bool, again time.Time) {
 	ok, again = !now.Before(r.paused), r.paused

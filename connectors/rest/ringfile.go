@@ -20,12 +20,12 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func encodeRing(r *ring) []byte {
-	b := make([]byte, 0, len(ringHead)+128+64*len(r.flights)+8*len(r.times))
+// encode appends the ring to b, which is empty.
+func (r *ring) encode(b []byte) []byte {
 	b = append(b, ringHead...)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // checksum and length
 	le := binary.LittleEndian
-	for _, n := range []int64{nanos(r.unknown), nanos(r.paused), int64(r.longest), int64(r.last), int64(len(r.flights)), int64(len(r.times))} {
+	for _, n := range [...]int64{nanos(r.unknown), nanos(r.paused), int64(r.longest), int64(r.last), int64(len(r.flights)), int64(len(r.times))} {
 		b = le.AppendUint64(b, uint64(n))
 	}
 	for _, f := range r.flights {
@@ -42,41 +42,40 @@ func encodeRing(r *ring) []byte {
 	return b
 }
 
-// decodeRing is the ring that encodeRing made, or nil where the bytes are none;
-// newer reports that they are of a later version of this program.
-func decodeRing(b []byte) (r *ring, newer bool) {
+// decode makes r the ring that was encoded as b, with the memory that it has.
+// known is false where b is no ring, and newer reports that it is of a later
+// version of this program.
+func (r *ring) decode(b []byte) (known, newer bool) {
+	r.reset()
 	head, rest, ok := bytes.Cut(b, []byte{'\n'})
-	word, ok2 := bytes.CutPrefix(head, []byte(ringWord))
+	word, ours := bytes.CutPrefix(head, []byte(ringWord))
 	version, err := strconv.Atoi(string(word))
 	switch {
-	case !ok || !ok2 || err != nil || version < ringVersion:
-		return nil, false
+	case !ok || !ours || err != nil || version < ringVersion:
+		return false, false
 	case version > ringVersion:
-		return nil, true
+		return false, true
 	case len(rest) < 8:
-		return nil, false
+		return false, false
 	}
 	sum, n := binary.LittleEndian.Uint32(rest), int64(binary.LittleEndian.Uint32(rest[4:]))
 	if n > int64(len(rest)-8) {
-		return nil, false
+		return false, false
 	}
 	d := &ringReader{b: rest[8 : 8+n]}
 	if crc32.Checksum(d.b, castagnoli) != sum {
-		return nil, false
+		return false, false
 	}
-	r = &ring{unknown: d.time(), paused: d.time(), longest: time.Duration(d.next()), last: slot(d.next())}
+	r.unknown, r.paused = d.time(), d.time()
+	r.longest, r.last = time.Duration(d.next()), slot(d.next())
 	flights, times := d.next(), d.next()
 	for ; flights > 0 && !d.short; flights-- {
 		r.flights = append(r.flights, flight{slot(d.next()), d.text()})
 	}
-	r.times = make([]time.Time, 0, max(0, min(times, int64(len(d.b)/8)))+1) // and one more, for the call that is answered
 	for ; times > 0 && !d.short; times-- {
 		r.times = append(r.times, d.time())
 	}
-	if d.short {
-		return nil, false
-	}
-	return r, false
+	return !d.short, false
 }
 
 // ringReader takes the parts of a ring one after another.

@@ -6,6 +6,7 @@ package rest
 // what a crash of the machine takes is found out by its checksum.
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -48,15 +49,18 @@ const (
 type callsFolder struct {
 	find func() (string, error)
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	dir  string
 	lock *flock.Flock // nil before the first use
+
+	text []byte // memory for what is read and written
+	ring ring
 }
 
-// change gives the ring that is kept in file to do, and keeps it where do says
-// that it was changed. A ring that cannot be read knows nothing of what was
+// change gives the ring that is kept in a file to do, and keeps it where do says
+// that it was changed. A ring that cannot be understood knows nothing of what was
 // before now.
-func (f *callsFolder) change(ctx context.Context, file string, do func(*ring) (changed bool)) (err error) {
+func (f *callsFolder) change(ctx context.Context, name string, do func(*ring) (changed bool)) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("share the rate limit with other runs on this machine: %w", err)
@@ -71,22 +75,65 @@ func (f *callsFolder) change(ctx context.Context, file string, do func(*ring) (c
 		return fmt.Errorf("lock %s: %w", f.dir, err)
 	}
 	defer func() { err = errors.Join(err, f.lock.Unlock()) }()
-	path := filepath.Join(f.dir, file)
-	r, err := readRing(path)
+	file, fresh, err := openBook(filepath.Join(f.dir, name))
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	now := time.Now()
-	damaged := r == nil
-	if damaged {
-		r = &ring{unknown: now}
+	known := fresh
+	if fresh {
+		f.ring.reset()
+	} else if known, err = f.read(file); err != nil {
+		return err
 	}
-	mended := r.mend(now)
-	if !do(r) && !mended && !damaged {
+	if !known {
+		f.ring.reset()
+		f.ring.unknown = now
+	}
+	mended := f.ring.mend(now)
+	if !do(&f.ring) && !mended && known {
 		return nil
 	}
-	r.forget(now)
-	return writeRing(path, r)
+	f.ring.forget(now)
+	return f.write(file)
+}
+
+// openBook opens the file of a book; fresh reports that there was none.
+func openBook(path string) (file *os.File, fresh bool, err error) {
+	file, err = os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		return file, true, err
+	}
+	return file, false, err
+}
+
+// read reads the ring; known is false where it cannot be understood.
+func (f *callsFolder) read(file *os.File) (known bool, err error) {
+	text := bytes.NewBuffer(f.text[:0])
+	if _, err := text.ReadFrom(file); err != nil {
+		return false, err
+	}
+	f.text = text.Bytes()
+	known, newer := f.ring.decode(f.text)
+	if newer {
+		return false, fmt.Errorf("%s was written by a newer pipeline; update this one, or remove the file when no run is going on", file.Name())
+	}
+	return known, nil
+}
+
+// write writes over what is in the file. It is one write, so that a kill leaves
+// the old ring or the new one.
+func (f *callsFolder) write(file *os.File) error {
+	f.text = f.ring.encode(f.text[:0])
+	if _, err := file.WriteAt(f.text, 0); err != nil {
+		return err
+	}
+	if info, err := file.Stat(); err == nil && info.Size() > 2*int64(len(f.text)) {
+		return file.Truncate(int64(len(f.text))) // what is behind the ring is read each time
+	}
+	return nil
 }
 
 // open makes the folder and removes the books in it that say nothing any more.
@@ -107,7 +154,7 @@ func (f *callsFolder) open() error {
 		return err
 	}
 	if held { // whoever holds it now has tidied up, or somebody will next time
-		removeStale(dir, time.Now())
+		f.removeStale(dir, time.Now())
 		if err := lock.Unlock(); err != nil {
 			return err
 		}
@@ -118,7 +165,7 @@ func (f *callsFolder) open() error {
 
 // removeStale removes the books whose last call is longer ago than any of their
 // windows. What cannot be removed does no harm.
-func removeStale(dir string, now time.Time) {
+func (f *callsFolder) removeStale(dir string, now time.Time) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -128,47 +175,15 @@ func removeStale(dir string, now time.Time) {
 		if err != nil || !strings.HasSuffix(e.Name(), callsSuffix) || now.Sub(info.ModTime()) < staleAfter {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		r, err := readRing(path)
-		if err == nil && (r == nil || now.Sub(info.ModTime()) > r.longest+onItsWay) {
-			_ = os.Remove(path)
+		file, _, err := openBook(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		known, err := f.read(file)
+		if err = errors.Join(err, file.Close()); err == nil && (!known || now.Sub(info.ModTime()) > f.ring.longest+onItsWay) {
+			_ = os.Remove(file.Name())
 		}
 	}
-}
-
-// readRing is the ring in a file; a new one where there is no file, and nil where
-// it cannot be understood.
-func readRing(path string) (*ring, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &ring{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r, newer := decodeRing(text)
-	if newer {
-		return nil, fmt.Errorf("%s was written by a newer pipeline; update this one, or remove the file when no run is going on", path)
-	}
-	return r, nil
-}
-
-// writeRing writes over what is in the file. It is one write, so that a kill
-// leaves the old ring or the new one.
-func writeRing(path string, r *ring) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	text := encodeRing(r)
-	if _, err := f.WriteAt(text, 0); err != nil {
-		return err
-	}
-	if info, err := f.Stat(); err == nil && info.Size() > 2*int64(len(text)) {
-		return f.Truncate(int64(len(text))) // what is behind the ring is read each time
-	}
-	return nil
 }
 
 // mend makes a ring that was read fit for use: calls of processes that are gone

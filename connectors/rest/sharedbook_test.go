@@ -189,12 +189,20 @@ func TestSharedBook(t *testing.T) {
 	})
 }
 
+// keep puts a ring into the file of a book.
+func (b *sharedBook) keep(t *testing.T, r *ring) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(b.folder.dir, b.file), r.encode(nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Whatever stands in the file, no more calls are made than if the limit had been
 // used up at that moment.
 func TestDamagedBook(t *testing.T) {
 	_, a, _ := books(t)
 	a.book(t, twoAMinute)
-	whole := encodeRing(&ring{times: []time.Time{time.Now()}})
+	whole := (&ring{times: []time.Time{time.Now()}}).encode(nil)
 	for name, text := range map[string][]byte{
 		"empty": {}, "half": whole[:len(whole)/2], "without its end": whole[:len(whole)-1], "another file": []byte("hello\n"),
 		"no version": []byte(ringWord + "\n"), "a byte changed": append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]+1),
@@ -242,13 +250,11 @@ func TestNewerBook(t *testing.T) {
 // A clock that was set back by an hour makes nobody wait for an hour.
 func TestClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, a, _ := books(t)
+		_, a, _ := books(t)
 		a.book(t, nil)
 		later := time.Now().Add(time.Hour)
 		r := &ring{times: []time.Time{time.Now().Add(-time.Second), later, later.Add(time.Second)}, unknown: later, paused: later}
-		if err := writeRing(filepath.Join(dir, a.file), r); err != nil {
-			t.Fatal(err)
-		}
+		a.keep(t, r)
 		if s, wait := a.book(t, twoAMinute); s != 0 || wait != maxPatience {
 			t.Errorf("got %v, expected the longest pause", wait)
 		}
@@ -262,15 +268,13 @@ func TestClockSetBack(t *testing.T) {
 // The call of a process that is gone may still be on its way, but not for long.
 func TestDeadHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, a, b := books(t)
+		_, a, b := books(t)
 		a.book(t, nil)
 		gone := func(n slot, holder string) *ring {
 			return &ring{flights: []flight{{n, holder}}, times: []time.Time{time.Now()}, last: n}
 		}
 		for _, holder := range []string{"999999999 1 boot", "999999999", fmt.Sprint(os.Getpid()) + " 1 another-boot", "nobody", ""} {
-			if err := writeRing(filepath.Join(dir, a.file), gone(7, holder)); err != nil {
-				t.Fatal(err)
-			}
+			a.keep(t, gone(7, holder))
 			if s, wait := b.book(t, twoAMinute); s != 0 || wait != time.Minute+margin {
 				t.Errorf("%q: got %d and %v, expected a window from the call that was answered", holder, s, wait)
 			}
@@ -282,9 +286,7 @@ func TestDeadHolder(t *testing.T) {
 				t.Errorf("%q: got %v, expected a window from a second after the death was noticed", holder, wait)
 			}
 		}
-		if err := writeRing(filepath.Join(dir, a.file), gone(7, self())); err != nil {
-			t.Fatal(err)
-		}
+		a.keep(t, gone(7, self()))
 		one := []pipeline.Limit{{Rate: pipeline.Rate{Calls: 1, Per: time.Minute}}}
 		if _, wait := b.book(t, one); wait != -1 {
 			t.Errorf("a process that lives: got %v", wait)
@@ -357,7 +359,7 @@ func TestStaleBooks(t *testing.T) {
 		"long.calls":  {longest: 48 * time.Hour},
 	}
 	for name, r := range rings {
-		if err := writeRing(filepath.Join(dir, name), r); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), r.encode(nil), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -389,15 +391,17 @@ func TestStaleBooks(t *testing.T) {
 
 func FuzzDecodeRing(f *testing.F) {
 	now := time.Unix(1_800_000_000, 1)
-	f.Add(encodeRing(&ring{}))
-	f.Add(encodeRing(&ring{times: []time.Time{now, now.Add(1)}, unknown: now, flights: []flight{{3, "1 2 boot"}}, paused: now, longest: time.Minute, last: 3}))
+	f.Add((&ring{}).encode(nil))
+	f.Add((&ring{times: []time.Time{now, now.Add(1)}, unknown: now, flights: []flight{{3, "1 2 boot"}}, paused: now, longest: time.Minute, last: 3}).encode(nil))
 	f.Add([]byte(ringWord + "2\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, newer := decodeRing(b)
-		if r == nil || newer {
+		r, again := &ring{}, &ring{times: []time.Time{now}, flights: []flight{{1, "x"}}, paused: now}
+		if known, newer := r.decode(b); !known || newer {
 			return
 		}
-		again, _ := decodeRing(encodeRing(r))
+		if known, _ := again.decode(r.encode(nil)); !known {
+			t.Fatalf("%q cannot be read again", b)
+		}
 		if diff := cmp.Diff(r, again, cmp.AllowUnexported(ring{}, flight{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-read +written and read):\n%s", diff)
 		}

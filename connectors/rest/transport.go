@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -128,6 +129,9 @@ func (w *wireReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// unzippers recycles what unpacks answers: 40 KiB for each call otherwise.
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
 // readBody is the decoded body, in buf where there is room.
 func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) ([]byte, error) {
 	var src io.Reader = wire
@@ -139,8 +143,9 @@ func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) 
 		}
 		hint = max(hint, int(min(res.ContentLength, maxHint))+1)
 	case "gzip":
-		z, err := gzip.NewReader(wire)
-		if err != nil {
+		z := unzippers.Get().(*gzip.Reader)
+		defer unzippers.Put(z)
+		if err := z.Reset(wire); err != nil {
 			return nil, fmt.Errorf("unpack the answer: %w", err)
 		}
 		src, packed = z, true

@@ -128,6 +128,13 @@ func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) 
 	return nil
 }
 
+// Valid reports whether text is one JSON value that the scanner takes.
+func Valid(text []byte) bool {
+	var p Projection
+	p.root.slot = -1
+	return NewDecoder(&p).DecodeElement(&p, text, nil) == nil
+}
+
 func (d *Decoder) fail(code, reason string) error {
 	return &Error{Code: code, Reason: reason, Offset: d.pos}
 }

@@ -4,6 +4,7 @@ package pipeline
 // tape of what was fetched, and how far an incremental run got.
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -181,6 +182,35 @@ func (r *run) from(t *tape.Tape) {
 	world := *r.o.World
 	world.Now = t.Header().Started
 	r.o.World = &world
+}
+
+// tape is what the source keeps its answers on, or nil.
+func (r *run) tape(reading context.Context) Tape {
+	if r.kept.tape == nil {
+		return nil
+	}
+	counted := &countedTape{Tape: r.kept.tape, hits: &r.kept.hits}
+	if r.o.Share == nil || r.kept.replay {
+		return counted
+	}
+	shared := r.o.Share.join(reading, r.kept.identity, r.kept.tape)
+	r.leave = shared.leave
+	counted.Tape = shared
+	return counted
+}
+
+// countedTape counts the answers that were on the tape.
+type countedTape struct {
+	Tape
+	hits *atomic.Int64
+}
+
+func (t *countedTape) Get(request string, dst []byte) ([]byte, bool, error) {
+	body, ok, err := t.Tape.Get(request, dst)
+	if ok {
+		t.hits.Add(1)
+	}
+	return body, ok, err
 }
 
 // since is what an incremental run asks for.

@@ -50,7 +50,7 @@ func appendReject(dst []byte, mapping, source string, page *Page, i int, key []b
 	dst = value.AppendJSONString(dst, source)
 	if page.Number > 0 {
 		dst = strconv.AppendInt(append(dst, `,"page":`...), int64(page.Number), 10)
-		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(i+1), 10)
+		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(page.First+i+1), 10)
 	}
 	if rec.Line > 0 {
 		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(rec.Line), 10)

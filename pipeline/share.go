@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"io"
 	"sync"
@@ -11,19 +12,31 @@ import (
 // tape to theirs. The zero Share is ready; a nil one shares nothing.
 type Share struct {
 	mu     sync.Mutex
-	claims map[string]*claim // by identity and request
+	groups map[string]*group // by identity
 	open   []io.Closer
 }
 
-// claim is one request that somebody is making, or has made.
-type claim struct {
-	settled chan struct{}
-	tape    Tape // where the answer is; nil: the one who asked gave up
+// group is the runs that fetch the same thing.
+type group struct {
+	tapes  []Tape
+	asking map[string]chan struct{} // by request; closed when whoever asks is through
 }
 
-// join is own, with what the others of the same identity fetch.
-func (s *Share) join(identity string, own Tape) *sharedTape {
-	return &sharedTape{share: s, identity: identity, own: own, mine: map[string]*claim{}}
+// join is own, with what the others of the same identity fetch. Waiting for
+// another run ends with ctx.
+func (s *Share) join(ctx context.Context, identity string, own Tape) *sharedTape {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.groups == nil {
+		s.groups = map[string]*group{}
+	}
+	g := s.groups[identity]
+	if g == nil {
+		g = &group{asking: map[string]chan struct{}{}}
+		s.groups[identity] = g
+	}
+	g.tapes = append(g.tapes, own)
+	return &sharedTape{ctx: ctx, share: s, group: g, own: own, mine: map[string]bool{}}
 }
 
 // keepOpen takes over the closing of a tape.
@@ -48,11 +61,12 @@ func (s *Share) Close() error {
 
 // sharedTape is the tape of one run among others that fetch the same.
 type sharedTape struct {
-	share    *Share
-	identity string
-	own      Tape
+	ctx   context.Context
+	share *Share
+	group *group
+	own   Tape
 
-	mine map[string]*claim // not settled yet; guarded by share.mu
+	mine map[string]bool // requests that this run is asking; guarded by share.mu
 }
 
 // Get implements Tape. It waits while another run is asking.
@@ -62,56 +76,74 @@ func (t *sharedTape) Get(request string, dst []byte) ([]byte, bool, error) {
 		if ok || err != nil {
 			return body, ok, err
 		}
-		c := t.claim(request)
-		if c == nil {
-			return dst, false, nil // this run asks
+		other := t.ask(request)
+		if other == nil {
+			// Nobody else is asking; but somebody may have, until a moment ago.
+			body, ok, err = t.copy(request, dst)
+			if ok || err != nil {
+				t.through(request)
+			}
+			return body, ok, err
 		}
-		<-c.settled
-		if c.tape == nil {
-			continue // the other one gave up: ask instead
+		select {
+		case <-other:
+		case <-t.ctx.Done():
+			return dst, false, context.Cause(t.ctx)
 		}
-		body, ok, err = c.tape.Get(request, dst)
-		if err != nil || !ok {
-			return dst, false, err
-		}
-		return body, true, t.own.Put(request, body[len(dst):])
 	}
 }
 
-// claim is the claim of another run on a request, or nil: it is ours now.
-func (t *sharedTape) claim(request string) *claim {
-	s := t.share
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := t.identity + "\x00" + request
-	if c, ok := s.claims[key]; ok {
-		return c
+// ask notes that this run asks, unless another one does: then it is what to wait
+// for.
+func (t *sharedTape) ask(request string) <-chan struct{} {
+	t.share.mu.Lock()
+	defer t.share.mu.Unlock()
+	if t.mine[request] {
+		return nil
 	}
-	if s.claims == nil {
-		s.claims = map[string]*claim{}
+	if other, ok := t.group.asking[request]; ok {
+		return other
 	}
-	c := &claim{settled: make(chan struct{})}
-	s.claims[key] = c
-	t.mine[key] = c
+	t.group.asking[request] = make(chan struct{})
+	t.mine[request] = true
 	return nil
+}
+
+// copy looks for an answer on the tapes of the others, and puts it on the own
+// one.
+func (t *sharedTape) copy(request string, dst []byte) ([]byte, bool, error) {
+	t.share.mu.Lock()
+	tapes := t.group.tapes
+	t.share.mu.Unlock()
+	for _, other := range tapes {
+		if other == t.own {
+			continue
+		}
+		if body, ok, err := other.Get(request, dst); ok || err != nil {
+			if err == nil {
+				err = t.own.Put(request, body[len(dst):])
+			}
+			return body, err == nil, err
+		}
+	}
+	return dst, false, nil
 }
 
 // Put implements Tape.
 func (t *sharedTape) Put(request string, body []byte) error {
 	err := t.own.Put(request, body)
-	if err == nil {
-		t.settle(t.identity+"\x00"+request, t.own)
-	}
+	t.through(request)
 	return err
 }
 
-func (t *sharedTape) settle(key string, where Tape) {
+// through says that this run is not asking any more.
+func (t *sharedTape) through(request string) {
 	t.share.mu.Lock()
 	defer t.share.mu.Unlock()
-	if c, ok := t.mine[key]; ok {
-		c.tape = where
-		close(c.settled)
-		delete(t.mine, key)
+	if t.mine[request] {
+		close(t.group.asking[request])
+		delete(t.group.asking, request)
+		delete(t.mine, request)
 	}
 }
 
@@ -119,9 +151,9 @@ func (t *sharedTape) settle(key string, where Tape) {
 func (t *sharedTape) leave() {
 	t.share.mu.Lock()
 	defer t.share.mu.Unlock()
-	for key, c := range t.mine {
-		delete(t.share.claims, key)
-		close(c.settled)
+	for request := range t.mine {
+		close(t.group.asking[request])
+		delete(t.group.asking, request)
 	}
 	clear(t.mine)
 }

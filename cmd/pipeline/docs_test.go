@@ -70,6 +70,7 @@ func TestReadmeMainJob(t *testing.T) {
 	if !ok {
 		t.Fatal("the README has no command for the main job")
 	}
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	args := strings.Fields(strings.ReplaceAll(command, "mappings/", "../../mappings/"))
 	var stdout, stderr bytes.Buffer
 	dir := t.TempDir()

@@ -35,6 +35,7 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout
 // run is the whole program, for tests as well.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	engine := rest.New()
+	engine.ShareLimits(rest.LimitsFolder)
 	a := &app{engine: engine, registry: connectors.All(engine), stdin: stdin, stdout: stdout, stderr: stderr}
 	if _, ok := stderr.(*os.File); !ok {
 		a.stdout, a.stderr = &lockedWriter{w: stdout}, &lockedWriter{w: stderr}

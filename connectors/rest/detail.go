@@ -6,6 +6,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,7 @@ func (d *declaration) gone(status int) bool {
 // them in pages of its own. It releases the page of the list.
 func (d *details) expand(ctx context.Context, f fetched) error {
 	defer f.page.Release()
+	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -118,14 +120,15 @@ func (d *details) expand(ctx context.Context, f fetched) error {
 	}
 	err := d.collect(ctx, f, ordered)
 	cancel()
-	if failed := g.Wait(); failed != nil && (err == nil || errors.Is(err, errCall)) {
-		return failed
+	if failed := g.Wait(); errors.Is(err, errEnded) {
+		return cmp.Or(failed, outer.Err())
 	}
 	return err
 }
 
-// errCall says to expand that one of its goroutines has failed.
-var errCall = errors.New("a call has failed")
+// errEnded tells expand that its context was done before all was collected: one
+// of its goroutines has failed, or nobody wants the rest.
+var errEnded = errors.New("ended")
 
 // feed hands the records of a page to the callers, as long as there are free jobs.
 func (d *details) feed(ctx context.Context, f fetched, work, ordered chan<- *detail) error {
@@ -239,7 +242,7 @@ func (d *details) collect(ctx context.Context, f fetched, ordered <-chan *detail
 		case <-j.done:
 		case <-ctx.Done():
 			c.page.Release()
-			return errCall
+			return errEnded
 		}
 		d.add(c, j)
 		at := f.at
@@ -254,7 +257,7 @@ func (d *details) collect(ctx context.Context, f fetched, ordered <-chan *detail
 	}
 	if ctx.Err() != nil { // the feeder has given up
 		c.page.Release()
-		return errCall
+		return errEnded
 	}
 	return d.yield(c.finish(f.page.Next))
 }

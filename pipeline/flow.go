@@ -1,0 +1,195 @@
+package pipeline
+
+// flow.go: how pages move, from the source through the mappers to the sinks.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"pipeline/pipeline/internal/jsonrow"
+)
+
+// errEnough ends reading where --limit is reached.
+var errEnough = errors.New("enough records were read")
+
+// errStop ends reading where the user asked for it.
+var errStop = errors.New("reading was stopped")
+
+// flow moves pages from the source through the mappers to the sinks. A page is
+// in one of three places: with the reader, with a mapper, or in the queue of the
+// writer, which keeps the order of the source. The number of jobs bounds how
+// many pages are on their way, so a slow sink slows the source down.
+func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCauseFunc, source Source) (stopped bool, err error) {
+	workers := r.o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	window := workers + 2 // pages: one with each mapper, one being read, one being written
+	g, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, func() { stopReading(context.Cause(ctx)) })()
+	free := make(chan *job, window)
+	work := make(chan *job, window)
+	ordered := make(chan *job, window)
+	for range window {
+		free <- &job{dec: jsonrow.NewDecoder(r.plan.projection), done: make(chan struct{}, 1)}
+	}
+
+	g.Go(func() error {
+		defer close(work)
+		defer close(ordered)
+		err := r.read(reading, source, free, func(j *job) { ordered <- j; work <- j })
+		switch {
+		case errors.Is(err, errEnough):
+			return nil
+		case errors.Is(err, errStop):
+			stopped = true // read after g.Wait
+			return nil
+		}
+		return err
+	})
+	mappers := make([]*mapper, workers)
+	for i := range mappers {
+		mappers[i] = newMapper(r.plan, r.o.World.Now)
+	}
+	for _, m := range mappers {
+		g.Go(func() error {
+			for j := range work {
+				m.page(j)
+				j.done <- struct{}{}
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		for j := range ordered {
+			<-j.done
+			if err := r.write(ctx, j); err != nil {
+				return err
+			}
+			j.page.Release()
+			free <- j
+		}
+		return nil
+	})
+	err = g.Wait()
+	r.unasked(mappers)
+	return stopped, err
+}
+
+// unasked warns of questions that the mapping reads and no record had: they
+// were renamed on the form, or are spelt wrong.
+func (r *run) unasked(mappers []*mapper) {
+	for _, question := range r.plan.questions() {
+		asked := slices.ContainsFunc(mappers, func(m *mapper) bool { return m.machine.Asked(question) })
+		if r.report.Written > 0 && !asked {
+			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no record had the question %q; was it renamed on the form?", question))
+		}
+	}
+}
+
+// reading is a context that ends when the run does, or when the user wants it to
+// stop reading.
+func (r *run) reading(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if r.o.Stop != nil {
+		go func() {
+			select {
+			case <-r.o.Stop:
+				cancel(errStop)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
+}
+
+// read takes pages from the source until its end, the limit, or a stop.
+func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass func(*job)) error {
+	left := r.o.Limit
+	err := source.Read(ctx, "", func(page *Page) error {
+		var j *job
+		select {
+		case j = <-free:
+		case <-ctx.Done():
+			page.Release()
+			return context.Cause(ctx)
+		}
+		if r.o.Limit > 0 && len(page.Records) >= left {
+			page.Records = page.Records[:left]
+			j.page = page
+			pass(j)
+			return errEnough
+		}
+		left -= len(page.Records)
+		j.page = page
+		pass(j)
+		return nil
+	})
+	if err != nil && errors.Is(context.Cause(ctx), errStop) {
+		return errStop
+	}
+	return err
+}
+
+// write gives one mapped page to every sink and counts what became of its
+// records.
+func (r *run) write(ctx context.Context, j *job) error {
+	if err := r.unique(j); err != nil {
+		return err
+	}
+	if err := r.deliver(ctx, j); err != nil {
+		return err
+	}
+	if j.batch.Len() > 0 {
+		for _, s := range r.files {
+			if err := s.Write(ctx, &j.batch); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.reject.write(j.lines); err != nil {
+		return err
+	}
+	rep := &r.report
+	rep.Pages = max(rep.Pages, j.page.Number) // a page may come in pieces
+	rep.Read += len(j.page.Records)
+	rep.Written += j.batch.Len()
+	rep.Exploded += j.batch.Len() - j.mapped
+	rep.Filtered += j.filtered
+	rep.Rejected += len(j.rejected)
+	for i := range j.rejected {
+		r.cause(j.page, &j.rejected[i])
+	}
+	if r.o.Progress != nil {
+		r.o.Progress(*rep)
+	}
+	if max := r.plan.rejects.maxCount; max >= 0 && rep.Rejected > max && !r.o.AnyRejects {
+		return r.tooMany(fmt.Sprint(max))
+	}
+	return nil
+}
+
+// maxCauses is how many kinds of rejects a report tells apart.
+const maxCauses = 100
+
+func (r *run) cause(page *Page, one *rejected) {
+	key := one.code + "\x00" + one.field
+	if i, ok := r.causes[key]; ok {
+		r.report.Causes[i].Count++
+		return
+	}
+	if len(r.causes) == maxCauses {
+		return
+	}
+	r.causes[key] = len(r.report.Causes)
+	c := Cause{Code: one.code, Field: one.field, Reason: one.reason, Count: 1, Page: page.Number, Line: page.Records[one.item].Line}
+	if page.Number > 0 {
+		c.Item = page.First + one.item + 1
+	}
+	r.report.Causes = append(r.report.Causes, c)
+}

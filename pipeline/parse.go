@@ -222,7 +222,8 @@ func (p *parser) entries(n *yaml.Node, what string, known []string) map[string]e
 		out[e.key.Value] = e
 	}
 	for _, e := range p.unknown(n, known) {
-		near, hint := diag.Suggest(e.key.Value, known), ""
+		near := diag.Suggest(e.key.Value, known)
+		var hint string
 		switch {
 		case near != "":
 			hint = fmt.Sprintf("did you mean %q?", near)

@@ -10,7 +10,7 @@ import (
 
 // peakRSS is the largest resident set of a process that has ended, in bytes.
 func peakRSS(state *os.ProcessState) int64 {
-	peak := int64(state.SysUsage().(*syscall.Rusage).Maxrss)
+	peak := state.SysUsage().(*syscall.Rusage).Maxrss
 	if runtime.GOOS == "darwin" {
 		return peak
 	}

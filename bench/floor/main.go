@@ -13,6 +13,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func convertAll(src io.Reader, rows, rejects io.Writer, threads int) (counts, er
 	var buf []byte
 	for {
 		lines, err := r.next(buf)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return c.counts, nil
 		}
 		if err != nil {

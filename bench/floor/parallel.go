@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -56,7 +57,7 @@ func convertParallel(src io.Reader, rows, rejects io.Writer, threads int) (count
 	if writeErr != nil {
 		return total, writeErr
 	}
-	if readErr != io.EOF {
+	if !errors.Is(readErr, io.EOF) {
 		return total, readErr
 	}
 	return total, nil

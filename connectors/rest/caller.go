@@ -130,7 +130,7 @@ func (c *caller) call(ctx context.Context, u *url.URL, header http.Header, try i
 		return nil, waited, err
 	}
 	began := time.Now()
-	res, body, err := exchange(ctx, c.http, u, header.Clone(), c.buf, c.size, c.within)
+	res, body, err := exchange(ctx, c.http, u, header.Clone(), c.buf, c.size, c.within) //nolint:bodyclose // exchange reads and closes it
 	if booked := c.budget.answered(slot, res != nil); booked != nil {
 		return nil, waited, booked
 	}

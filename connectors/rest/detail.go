@@ -189,8 +189,8 @@ func (d *details) address(j *detail) (*url.URL, error) {
 		said[name] = j.segment(name, v)
 	})
 	if err != nil {
-		j.plain = true
-		return nil, nil
+		j.plain = true  // the mapper says what is wrong with it
+		return nil, nil //nolint:nilerr // see above
 	}
 	path := d.s.stream.detail.path(func(name string) string {
 		if !d.s.stream.fromRecord(name) {

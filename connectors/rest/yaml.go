@@ -259,7 +259,7 @@ func (r *reader) word(n *yaml.Node, what string, words ...string) string {
 }
 
 func (r *reader) wrongType(n *yaml.Node, what, want string) {
-	is, hint := "", ""
+	var is, hint string
 	switch {
 	case n.Kind == yaml.MappingNode:
 		is = "keys and values"

@@ -54,9 +54,11 @@ func (w *worker) do(ctx, waiting context.Context, b *pipeline.Batch, t task) (re
 	w.length = len(body)
 	if w.body != nil {
 		first := w.rows.appendRow(nil, b.Row(t.from))
-		if body, err = w.body.JSON(string(first), string(body)); err != nil {
-			return &pipeline.RefusedRow{Reason: "its body cannot be made: " + err.Error()}, nil
+		enveloped, why := w.body.JSON(string(first), string(body))
+		if why != nil {
+			return &pipeline.RefusedRow{Reason: "its body cannot be made: " + why.Error()}, nil //nolint:nilerr // it is these rows that are wrong
 		}
+		body = enveloped
 	}
 	return w.deliver(ctx, waiting, body)
 }

@@ -264,8 +264,8 @@ func (c *checker) pattern(node ast.Node) {
 }
 
 // at notes an error at the place of node.
-func (c *checker) at(node ast.Node, code, message, hint string, notes ...diag.Note) {
-	c.note(diag.Error, node, code, message, hint, notes...)
+func (c *checker) at(node ast.Node, code, message, hint string) {
+	c.note(diag.Error, node, code, message, hint)
 }
 
 func (c *checker) note(severity diag.Severity, node ast.Node, code, message, hint string, notes ...diag.Note) {

@@ -61,7 +61,7 @@ func lower(src string, tree ast.Node, c *checker) (p *Program, err error) {
 		return p, nil
 	}
 	defer func() {
-		if r := recover(); r == errTooLarge {
+		if r := recover(); r == any(errTooLarge) {
 			p, err = nil, errTooLarge
 		} else if r != nil {
 			panic(r)

@@ -154,7 +154,7 @@ func tokenProblem(src string, p Problem, tokens []lexer.Token, at *file.Error) P
 	message := at.Message
 	switch {
 	case strings.HasPrefix(message, "Operator ("):
-		op := strings.TrimPrefix(message[:strings.Index(message, ")")], "Operator (")
+		op, _, _ := strings.Cut(strings.TrimPrefix(message, "Operator ("), ")")
 		p.Message = fmt.Sprintf("?? and %s need parentheses to stand together", op)
 		p.Hint = fmt.Sprintf("write (a ?? b) %s c", op)
 	case strings.HasPrefix(message, "expected at least"):

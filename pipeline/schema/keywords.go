@@ -165,7 +165,7 @@ func (c *checker) required(m member, property string) {
 		fmt.Sprintf(`"required": %t is the draft-03 form; from draft-04 on, "required" is a list on the object`, m.value.kind == 't'), hint)
 }
 
-func (c *checker) pattern(n *node, at diag.Span, pattern string) {
+func (c *checker) pattern(_ *node, at diag.Span, pattern string) {
 	_, err := regexp.Compile(pattern)
 	if err == nil {
 		return

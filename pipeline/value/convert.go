@@ -178,7 +178,7 @@ func toBoolean(v Value) (Value, string) {
 
 func toDecimal(v Value, t Type) (Value, string) {
 	var n Numeral
-	ok := true
+	var ok bool
 	text := v.text
 	switch v.kind {
 	case Number, Decimal:

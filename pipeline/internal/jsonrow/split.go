@@ -402,7 +402,7 @@ func (a *ArrayReader) element(dst []byte) ([]byte, error) {
 			break
 		}
 		if err := a.fill(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = errCutOff
 			}
 			return dst, err
@@ -469,7 +469,7 @@ func (a *ArrayReader) peekToken() (byte, error) {
 				return c, nil
 			}
 		}
-		if err := a.fill(); err == io.EOF {
+		if err := a.fill(); errors.Is(err, io.EOF) {
 			if !a.begun && a.read+int64(len(a.buf)) == 0 {
 				return 0, errors.New("a list [ is wanted, found nothing")
 			}
@@ -485,7 +485,7 @@ func (a *ArrayReader) end() error {
 	a.pos++
 	if _, err := a.peekToken(); err == nil {
 		return fmt.Errorf("it goes on after its end on line %d", a.line)
-	} else if err != errCutOff {
+	} else if !errors.Is(err, errCutOff) {
 		return err
 	}
 	return io.EOF

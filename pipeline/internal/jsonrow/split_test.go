@@ -99,7 +99,7 @@ func readArray(r io.Reader, max int) (elems []string, lines []int, large []TooLa
 		elem, line, err := a.Next(nil)
 		var tooLarge *TooLarge
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return elems, lines, large, nil
 		case errors.As(err, &tooLarge):
 			large = append(large, *tooLarge)

@@ -33,11 +33,17 @@ const lockTries = 10
 // CreateOutFile begins a file that will be published as path. The folder must
 // exist: a typo in a path should not become a folder.
 func CreateOutFile(path string) (*OutFile, error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil && real != filepath.Clean(path) {
+		path = real // a link stays a link
+	}
 	if err := checkFolder(path); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	switch info, err := os.Stat(path); {
+	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("write %s: it is a folder; name a file in it", path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("write %s: it is a device or a pipe, and a file would take its place; write to - for stdout", path)
 	}
 	dir, base := filepath.Split(path)
 	partial := filepath.Join(dir, "."+base+".partial")

@@ -246,3 +246,30 @@ func TestOutFileInAFolderThatMayOnlyBeRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOutFileLeavesWhatIsNoFile(t *testing.T) {
+	if _, err := CreateOutFile(os.DevNull); err == nil || !strings.Contains(err.Error(), "it is a device or a pipe") {
+		t.Errorf("got %v", err)
+	}
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(real, []byte("old"), 0o600), os.Symlink(real, link)); err != nil {
+		t.Skip(err)
+	}
+	f, err := CreateOutFile(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Flush(), f.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(real); string(got) != "new" {
+		t.Errorf("what the link points to is %q", got)
+	}
+	if info, _ := os.Lstat(link); info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link became a file")
+	}
+}

@@ -57,6 +57,13 @@ func (p *platform) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// hook sets what is told of calls.
+func (p *platform) hook(during, after func(call int)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.during, p.after = during, after
+}
+
 func (p *platform) total() int {
 	n := 0
 	for _, c := range p.calls {
@@ -96,6 +103,31 @@ func process(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer
 	return cmd, &stderr
 }
 
+// victim is a process that a server's handler signals, once it is started.
+type victim struct {
+	*exec.Cmd
+	started chan *os.Process
+}
+
+func newVictim(cmd *exec.Cmd) *victim { return &victim{Cmd: cmd, started: make(chan *os.Process, 1)} }
+
+// signal waits for the start, where that is not over yet.
+func (v *victim) signal(s os.Signal) {
+	process := <-v.started
+	v.started <- process
+	_ = process.Signal(s)
+}
+
+// run starts the process and waits for its end, however it comes.
+func (v *victim) run(t *testing.T) error {
+	t.Helper()
+	if err := v.Start(); err != nil {
+		t.Fatal(err)
+	}
+	v.started <- v.Process
+	return v.Wait()
+}
+
 // A process that is killed at any moment leaves nothing half done: the same
 // command goes on, makes no call twice but the one that was in flight, and
 // makes the bytes that an undisturbed run makes.
@@ -112,27 +144,23 @@ func TestKilledRunsGoOn(t *testing.T) {
 			dir := workplace(t, p)
 			when, number, _ := strings.Cut(moment, " ")
 			at, _ := strconv.Atoi(number)
-			first, _ := process(t, dir, "run", "m.yaml")
+			cmd, _ := process(t, dir, "run", "m.yaml")
+			first := newVictim(cmd)
 			kill := func(call int) {
 				if call == at {
-					_ = first.Process.Kill()
+					first.signal(os.Kill)
 				}
 			}
 			if when == "during" {
-				p.during = kill
+				p.hook(kill, nil)
 			} else {
-				p.after = kill
+				p.hook(nil, kill)
 			}
-			if err := first.Start(); err != nil {
-				t.Fatal(err)
-			}
-			killed := first.Wait() != nil
+			killed := first.run(t) != nil
 			if _, err := os.Stat(filepath.Join(dir, "out.csv")); err == nil && killed {
 				t.Log("killed after the file was published")
 			}
-			p.mu.Lock()
-			p.during, p.after = nil, nil
-			p.mu.Unlock()
+			p.hook(nil, nil)
 
 			second, said := process(t, dir, "run", "m.yaml")
 			if err := second.Run(); err != nil {
@@ -286,18 +314,16 @@ func TestSeveralMappingsFetchOnce(t *testing.T) {
 func TestStopAndGoOn(t *testing.T) {
 	p := newPlatform(t, 110, 20)
 	dir := workplace(t, p)
-	first, said := process(t, dir, "run", "m.yaml")
+	cmd, said := process(t, dir, "run", "m.yaml")
+	first := newVictim(cmd)
 	gone := make(chan struct{})
-	p.during = func(call int) {
+	p.hook(func(call int) {
 		if call == 3 {
-			_ = first.Process.Signal(os.Interrupt)
+			first.signal(os.Interrupt)
 			<-gone // the answer does not come before that
 		}
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = first.Wait()
+	}, nil)
+	_ = first.run(t)
 	close(gone)
 	if code := first.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(said.String(), "stopped after page 2; run again to go on") {
 		t.Fatalf("exit code %d\n%s", code, said)

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// app is a client's app that takes people over a webhook, and recognises what
+// clientApp is a client's app that takes people over a webhook, and recognises what
 // it got before by the idempotency key.
 type clientApp struct {
 	*httptest.Server
@@ -61,6 +61,13 @@ func (a *clientApp) take(body []byte) {
 	if json.Unmarshal(body, &row) == nil && row.ID != "" {
 		a.has[row.ID] += row.Name + ";"
 	}
+}
+
+// hook sets what is told of requests.
+func (a *clientApp) hook(during func(request int)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.during = during
 }
 
 func (a *clientApp) reset() []string {
@@ -152,16 +159,15 @@ func TestKilledDeliveriesGoOn(t *testing.T) {
 			a := newClientApp(t)
 			dir := t.TempDir()
 			webhookMapping(t, dir, fmt.Sprintf(`url: "%s/"`, a.URL), records.String())
-			first, _ := process(t, dir, "run", "m.yaml")
-			a.during = func(request int) {
+			cmd, _ := process(t, dir, "run", "m.yaml")
+			first := newVictim(cmd)
+			a.hook(func(request int) {
 				if request == at {
-					_ = first.Process.Kill()
+					first.signal(os.Kill)
 				}
-			}
-			_ = first.Run()
-			a.mu.Lock()
-			a.during = nil
-			a.mu.Unlock()
+			})
+			_ = first.run(t)
+			a.hook(nil)
 			second, said := process(t, dir, "run", "m.yaml")
 			if err := second.Run(); err != nil {
 				t.Fatalf("%v\n%s", err, said)

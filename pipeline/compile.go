@@ -155,9 +155,19 @@ func (c *compiler) typeOf(t Text) value.Type {
 	}
 	typ, err := value.ParseType(t.Value)
 	if err != nil {
-		c.err("unknown-type", t.Span(), err.Error(), cmp.Or(diag.DidYouMean(t.Value, value.Types), "the types are "+strings.Join(value.Types, ", ")))
+		hint := ""
+		if named, ok := typesElsewhere[strings.ToLower(t.Value)]; ok {
+			hint = fmt.Sprintf("did you mean %q?", named)
+		}
+		c.err("unknown-type", t.Span(), err.Error(), cmp.Or(hint, diag.DidYouMean(t.Value, value.Types), "the types are "+strings.Join(value.Types, ", ")))
 	}
 	return typ
+}
+
+// typesElsewhere is what our types are called in other places.
+var typesElsewhere = map[string]string{
+	"datetime": "timestamp", "date-time": "timestamp", "time": "timestamp", "int": "integer", "bigint": "integer",
+	"float": "number", "double": "number", "bool": "boolean", "text": "string", "varchar": "string", "array": "list(string)", "object": "json",
 }
 
 func (c *compiler) boolean(t Text) bool {

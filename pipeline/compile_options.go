@@ -122,7 +122,11 @@ func (c *compiler) template(t Text) (any, bool) {
 }
 
 func (c *compiler) scalar(o Option, t Text) (any, bool) {
-	s, before := c.expand(t), len(c.diags)
+	before := len(c.diags)
+	s := c.expand(t)
+	if len(c.diags) > before {
+		return nil, false // a variable that is not set
+	}
 	bad := func(message, hint string) (any, bool) {
 		c.err("bad-option", t.Span(), message, hint)
 		return nil, false
@@ -151,7 +155,7 @@ func (c *compiler) scalar(o Option, t Text) (any, bool) {
 	if len(o.Values) > 0 && !slices.Contains(o.Values, s) {
 		return bad(fmt.Sprintf("%s cannot be %q", o.Name, t.Value), cmp.Or(diag.DidYouMean(s, o.Values), "it is one of "+strings.Join(o.Values, ", ")))
 	}
-	return s, len(c.diags) == before
+	return s, true
 }
 
 func allowed(o Option) string {

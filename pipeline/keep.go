@@ -146,7 +146,9 @@ func (r *run) recordTape() error {
 		if damage := t.Damage(); damage != "" {
 			r.notice("the tape was %s", damage)
 		}
-		r.notice("going on with the run of %s: %d answers are on its tape and are not fetched again", when(t.Header().Started), t.Len())
+		if n := t.Len(); n > 0 {
+			r.notice("going on with the run of %s: what is on its tape is not fetched again (%d answers so far)", when(t.Header().Started), n)
+		}
 		r.kept.tape = t
 		r.from(t)
 		return nil

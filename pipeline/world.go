@@ -21,6 +21,7 @@ type World struct {
 	Token  func(connection string) (Token, error) // whose credentials a source uses
 	OutDir string                                 // outputs are relative to it; empty is the working directory
 	Sample bool                                   // name published files NAME.sample.EXT
+	Notice func(message string)                   // is told what a user should know while a run goes on; may be nil
 	Calls  func(Call)                             // is told of every call; may be nil
 }
 
@@ -36,7 +37,8 @@ func (Token) GoString() string { return "***" }
 // MarshalText hides the token.
 func (Token) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
-// Call is one request to a source, or a wait before it.
+// Call is one request to a source, or, where WaitFor is set, a wait before one:
+// for the limit, or after Retry tries that failed with Err.
 type Call struct {
 	Status  int           // of the answer; 0 where there was none
 	Took    time.Duration // from sending to the last byte
@@ -44,7 +46,7 @@ type Call struct {
 	Retry   int           // 0 for the first try
 	Err     string        // why there was no usable answer, without secrets or personal data
 	Bytes   int64         // of the decoded answer
-	WaitFor time.Time     // set instead of all others: no call before this time
+	WaitFor time.Time     // no call before this time
 }
 
 // OutPath is where an output of that path goes in this run.

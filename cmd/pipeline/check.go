@@ -12,8 +12,8 @@ func (a *app) checkCommand() *cobra.Command {
 	var asJSON, asSARIF bool
 	cmd := &cobra.Command{
 		Use:   "check FILE|DIR…",
-		Short: "Say everything that is wrong with mappings, without a call",
-		Long: `Say everything that is wrong with mappings, without a call: keys, options,
+		Short: "Find the mistakes in mappings, without calling the platform",
+		Long: `Find the mistakes in mappings, without calling the platform: keys, options,
 names, functions and types, all mistakes of all files at once. run begins with
 the same check.`,
 		Example: `  pipeline check mappings/gevme-attendees.yaml

@@ -8,8 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipeline/connectors/rest"
 	"pipeline/pipeline"
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/schema"
+	"pipeline/pipeline/value"
 )
 
 func (a *app) connectorsCommand() *cobra.Command {
@@ -84,7 +87,49 @@ func describeSource(out io.Writer, c pipeline.SourceConnector) error {
 			return err
 		}
 	}
-	return describeOptions(out, c.Options)
+	if err := describeOptions(out, c.Options); err != nil || !c.Remote {
+		return err
+	}
+	fmt.Fprintf(out, "\ncredentials\n  PIPELINE_<CONNECTION>_TOKEN, an OAuth 2 access token of the platform; for the connection %s: %s\n", c.Name, rest.TokenVariable(c.Name))
+	for _, s := range c.Streams {
+		if err := describeRecord(out, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describeRecord lists the names that expressions can use.
+func describeRecord(out io.Writer, s pipeline.Stream) error {
+	if s.Schema.Name == "" {
+		return nil
+	}
+	compiled, diags := schema.Compile(s.Schema.Name, s.Schema.Text, nil)
+	if diags.HasErrors() {
+		return fmt.Errorf("read %s: %s", s.Schema.Name, diags[0].Message)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nnames in a record of %s (from %s)\n", s.Name, s.Schema.Name)
+	describeShape(w, "  ", compiled.Shape())
+	return w.Flush()
+}
+
+func describeShape(w io.Writer, prefix string, shape *value.Shape) {
+	for _, f := range shape.Fields {
+		kind := f.Shape.Type().String()
+		if f.Shape.Kind == value.JSON && len(f.Shape.Fields) > 0 {
+			kind = "object"
+		}
+		if f.Shape.Nullable {
+			kind += " or null"
+		}
+		doc, _, _ := strings.Cut(f.Shape.Doc, ". ")
+		fmt.Fprintf(w, "%s%s\t%s\t%s\n", prefix, f.Name, kind, strings.TrimSuffix(doc, "."))
+		describeShape(w, prefix+f.Name+".", f.Shape)
+		if f.Shape.Elem != nil {
+			describeShape(w, prefix+f.Name+"[].", f.Shape.Elem)
+		}
+	}
 }
 
 func describeOptions(out io.Writer, options []pipeline.Option) error {

@@ -101,10 +101,10 @@ func (a *app) root() *cobra.Command {
 		Short: "Move event registrations into clients' apps, one YAML mapping per client",
 		Long: `Move event registrations into clients' apps, one YAML mapping per client.
 
-Records stream from a source (gevme, file) through the expressions of a mapping,
-are checked against a JSON Schema, and go to sinks (csv, jsonl). What is wrong
-with a mapping is said before the first call; a bad record is kept, with the
-reason, and never delivered.`,
+Records stream from a source (a platform or a file) through the expressions of a
+mapping, are checked against a JSON Schema, and go to sinks (files or a webhook);
+pipeline connectors lists them. What is wrong with a mapping is said before the
+first call; a bad record is kept, with the reason, and never delivered.`,
 		Example: `  # see the whole thing work, without an account
   pipeline run --sandbox mappings/gevme-attendees.yaml
 
@@ -112,7 +112,7 @@ reason, and never delivered.`,
   pipeline check mappings/gevme-attendees.yaml`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       version(),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(a.stdin)

@@ -16,7 +16,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use:   "purge FILE…",
-		Short: "Remove what runs of mappings keep of people: the tapes",
+		Short: "Remove the tapes: what runs have fetched and keep, which is people's data",
 		Long: `Remove the tapes of mappings: the answers of the platform as they were fetched,
 which hold people's data. An interrupted run can then not be gone on with, and
 nothing can be replayed. Tapes are also removed by themselves: the next complete
@@ -27,7 +27,7 @@ run replaces that of the last one, and none is kept for more than 7 days.`,
 			return a.purge(args, state)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "the state folder, where run was given one")
+	cmd.Flags().StringVar(&state, "state", "", "the state folder `DIR`, if run was given --state DIR")
 	return cmd
 }
 

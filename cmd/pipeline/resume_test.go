@@ -335,7 +335,7 @@ func TestStopAndGoOn(t *testing.T) {
 	if err := second.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	if !strings.Contains(said.String(), "2 answers are on its tape") || !strings.Contains(said.String(), "4 calls, 2 answers from the tape") {
+	if !strings.Contains(said.String(), "(2 answers so far)") || !strings.Contains(said.String(), "4 calls, 2 answers from the tape") {
 		t.Error(said)
 	}
 	got, _ := os.ReadFile(filepath.Join(dir, "out.csv"))

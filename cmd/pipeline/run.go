@@ -51,7 +51,8 @@ command goes on where it was and makes the same files; with --replay a changed
 mapping is run over what was fetched, without a call. Several mappings run
 beside each other, and what two of them read is fetched once.
 
-Credentials come from the environment: PIPELINE_<CONNECTION>_TOKEN.
+Credentials come from the environment, or from the .env beside the mapping:
+PIPELINE_<CONNECTION>_TOKEN.
 
 Exit codes: 0 all rows delivered; 1 the network, the disk, the credentials or
 too many rejects stopped it; 2 a mapping or the command line is wrong;
@@ -69,8 +70,8 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 			switch {
 			case cmd.Flags().Changed("limit") && f.limit < 1:
 				return usage("--limit takes a number of records, from 1")
-			case f.replay && (f.fresh || f.sandbox):
-				return usage("--replay maps what was fetched before, so it goes neither with --fresh nor with --sandbox")
+			case f.replay && (f.fresh || f.sandbox || f.limit > 0):
+				return usage("--replay maps all that was fetched before, so it goes with none of --fresh, --sandbox and --limit")
 			}
 			switch f.progress {
 			case "auto", "plain", "none":
@@ -81,15 +82,15 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.sandbox, "sandbox", false, "call the connector's sandbox inside this process instead of the platform")
+	flags.BoolVar(&f.sandbox, "sandbox", false, "read from the connector's sandbox inside this process instead of the platform")
 	flags.BoolVar(&f.replay, "replay", false, "map what the last complete run fetched again, without a call")
 	flags.BoolVar(&f.fresh, "fresh", false, "start over instead of going on with an interrupted run")
 	flags.BoolVar(&f.deletes, "allow-deletes", false, "let a run delete more than a fifth of the rows that a receiver has")
-	flags.IntVar(&f.limit, "limit", 0, "end after `N` records; files are named NAME.sample.EXT unless --out is given")
+	flags.IntVar(&f.limit, "limit", 0, "end after `N` records; files are named NAME.sample.EXT unless --out is given, and what webhooks are given is not remembered")
 	flags.StringVar(&f.out, "out", "", "put outputs and rejects into the folder `DIR`, which must exist")
 	flags.StringVar(&f.state, "state", "", "keep tapes and positions in the folder `DIR` (default: PIPELINE_STATE, else .pipeline beside the mapping)")
 	flags.BoolVar(&f.json, "json", false, "print events and the summary as JSON lines on stdout")
-	flags.StringVar(&f.progress, "progress", "auto", "how to show progress on stderr: `auto|plain|none`")
+	flags.StringVar(&f.progress, "progress", "auto", "progress on stderr: `auto|plain|none`; auto is plain for now")
 	return cmd
 }
 
@@ -224,12 +225,13 @@ func (a *app) signals() (stop chan struct{}, undo func()) {
 
 // runPlan runs one mapping and says how it went.
 func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipeline.Share, stop <-chan struct{}) result {
-	show := newShow(a, c.plan, f)
+	show := newShow(a, c, f)
 	world := &pipeline.World{
 		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
 		Token:  func(connection string) (pipeline.Token, error) { return environmentToken(connection, c) },
 		OutDir: f.out, Sample: f.limit > 0 && f.out == "",
-		Calls: show.call,
+		Calls:  show.call,
+		Notice: show.notice,
 	}
 	o := pipeline.RunOptions{
 		World: world, Limit: f.limit, Stop: stop, Progress: show.progress, Notice: show.notice,

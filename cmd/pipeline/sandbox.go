@@ -23,6 +23,7 @@ import (
 func (a *app) sandboxCommand() *cobra.Command {
 	var port int
 	var o rest.SandboxOptions
+	var rate string
 	cmd := &cobra.Command{
 		Use:   "sandbox NAME",
 		Short: "Serve a platform's API on this machine: login, people, paging, limit",
@@ -40,13 +41,20 @@ seconds of silence), repeat (the first page again).`,
 			if len(args) == 0 {
 				return usage("sandbox needs the name of a connector, as in: pipeline sandbox gevme")
 			}
+			if rate != "" {
+				var err error
+				if o.Rate, err = pipeline.ParseRate(rate); err != nil {
+					return usage("--rate: %v", err)
+				}
+			}
 			return a.serveSandbox(cmd.Context(), args[0], port, o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&port, "port", 0, "listen on 127.0.0.1:`PORT`; 0 takes a free one")
-	flags.IntVar(&o.Records, "records", 0, "how many `RECORDS` each list has; 0 is what the connector declares")
-	flags.Uint64Var(&o.Seed, "seed", 0, "other seeds give other people")
+	flags.IntVar(&o.Records, "records", 0, "`N` records in each list; 0 is what the connector declares")
+	flags.Uint64Var(&o.Seed, "seed", 0, "other seeds `N` give other people")
+	flags.StringVar(&rate, "rate", "", "enforce the limit `RATE`, such as 1000/s, instead of the connector's")
 	flags.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong, as `KIND@CALL`; may be given several times")
 	return cmd
 }

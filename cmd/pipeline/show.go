@@ -18,6 +18,7 @@ import (
 // show tells people, or programs, how a run goes.
 type show struct {
 	name   string
+	file   string // of the mapping
 	from   string
 	remote bool
 	err    io.Writer     // progress and the summary
@@ -32,11 +33,13 @@ type show struct {
 	waited  time.Time // the end of the wait that was said last
 }
 
-// between is the least time between two progress lines.
-const between = time.Second
+// between is the least time between two progress lines, and the shortest wait
+// that is worth a line.
+const between = 2 * time.Second
 
-func newShow(a *app, plan *pipeline.Plan, f runFlags) *show {
-	s := &show{name: plan.Name(), from: plan.From(), remote: plan.Remote(), err: a.stderr, began: time.Now(), last: time.Now()}
+func newShow(a *app, c checked, f runFlags) *show {
+	plan := c.plan
+	s := &show{name: plan.Name(), file: c.file, from: plan.From(), remote: plan.Remote(), err: a.stderr, began: time.Now(), last: time.Now()}
 	if f.json {
 		s.events = json.NewEncoder(a.stdout)
 		s.events.SetEscapeHTML(false)
@@ -106,44 +109,39 @@ func (s *show) counts(r pipeline.Report) string {
 	return fmt.Sprintf("%s read, %s written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
 }
 
-// call is told of every call to the source.
+// call is told of every call to the source, and of waits.
 func (s *show) call(c pipeline.Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !c.WaitFor.IsZero() {
-		s.wait(c.WaitFor)
-		return
-	}
-	s.calls++
-	if c.Retry > 0 {
-		s.retries++
-	}
-	if c.Err != "" {
-		s.emit(event{Event: "retry", Mapping: s.name, Message: c.Err})
-		if s.events == nil {
-			fmt.Fprintf(s.err, "%s: %s\n", s.name, c.Err)
+	switch {
+	case c.WaitFor.IsZero():
+		s.calls++
+		if c.Retry > 0 {
+			s.retries++
 		}
+	case c.Err != "":
+		s.say(event{Event: "retry", Message: fmt.Sprintf("%s; trying again in %s", c.Err, took(time.Until(c.WaitFor)))})
+	case time.Until(c.WaitFor) >= between && c.WaitFor.After(s.waited.Add(between)):
+		// once for each wait of more than a moment, so that nothing seems stuck
+		s.waited = c.WaitFor
+		s.say(event{Event: "wait", Until: c.WaitFor.UTC().Format(time.RFC3339), Message: "waiting for the limit until " + c.WaitFor.Format("15:04:05")})
 	}
 }
 
-// wait says once for each wait of more than a moment that nothing is stuck.
-func (s *show) wait(until time.Time) {
-	if time.Until(until) < between || !until.After(s.waited.Add(between)) {
-		return
-	}
-	s.waited = until
-	s.emit(event{Event: "wait", Mapping: s.name, Until: until.UTC().Format(time.RFC3339)})
+// say is one line for people, or one event for programs.
+func (s *show) say(e event) {
+	e.Mapping = s.name
+	s.emit(e)
 	if s.events == nil {
-		fmt.Fprintf(s.err, "%s: waiting for the limit until %s\n", s.name, until.Format("15:04:05"))
+		fmt.Fprintf(s.err, "%s: %s\n", s.name, e.Message)
 	}
 }
 
 // notice says what a user should know before the run.
 func (s *show) notice(message string) {
-	s.emit(event{Event: "notice", Mapping: s.name, Message: message})
-	if s.events == nil {
-		fmt.Fprintf(s.err, "%s: %s\n", s.name, message)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.say(event{Event: "notice", Message: message})
 }
 
 func (s *show) summary(r pipeline.Report, err error, exit int) result {
@@ -213,7 +211,11 @@ func (s *show) sayFinished(r pipeline.Report) {
 	if r.Rejected > 0 {
 		fmt.Fprintf(s.err, "  rejects  %s\n", r.Rejects)
 		s.causes(r)
-		fmt.Fprintf(s.err, "  next     each line of that file has the record and the reason; mend the mapping and run it again\n")
+		next := "run it again"
+		if s.remote {
+			next = "map the same records again, without a call: pipeline run --replay " + s.file
+		}
+		fmt.Fprintf(s.err, "  next     each line of that file has the record and the reason; mend the mapping, then %s\n", next)
 	}
 }
 

@@ -96,7 +96,7 @@ func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error
 			return nil, fault
 		}
 		spent += pause
-		c.report(pipeline.Call{WaitFor: time.Now().Add(pause)})
+		c.report(pipeline.Call{WaitFor: time.Now().Add(pause), Retry: fault.Tries, Err: fault.brief()})
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}

@@ -106,3 +106,11 @@ func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
 func (s *session) loginFault(err error) error {
 	return fmt.Errorf("%s: token of connection %q: %w", s.d.name, s.connection, err)
 }
+
+// brief is what happened, without the advice that is for the end of a run.
+func (e *Error) brief() string {
+	if e.Status != 0 && (e.Status < 200 || e.Status > 299) {
+		return strings.TrimSpace(fmt.Sprintf("the platform answered %d %s", e.Status, http.StatusText(e.Status)))
+	}
+	return e.Message
+}

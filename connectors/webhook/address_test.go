@@ -195,7 +195,7 @@ func TestNoConnection(t *testing.T) {
 				continue // no question leaves this machine
 			}
 			transport := newTransport(p, resolver)
-			w := newWriter(p, transport, "acme", people, nil)
+			w := newWriter(p, transport, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			err := w.Write(ctx, rows("a"))
 			cancel()
@@ -280,7 +280,7 @@ func TestNothingIsTold(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	worker := newWriter(p, newTransport(p, nil), "acme", people, nil).workers[0]
+	worker := newWriter(p, newTransport(p, nil), pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
 	_, err := worker.send(t.Context(), p.url, "id", []byte("canary-person"))
 	if err == nil {
 		t.Fatal("that is no answer")

@@ -113,6 +113,7 @@ func (w *worker) deliver(ctx, waiting context.Context, body []byte) (refusal *pi
 		if time.Since(began)+wait > retryFor {
 			return nil, w.gaveUp(got, err, try+1, time.Since(began))
 		}
+		w.say(got, err, wait)
 		if err := sleep(waiting, wait); err != nil {
 			return nil, err
 		}
@@ -131,6 +132,8 @@ func again(status int) bool {
 // judge says what an answer means that is no success and will stay that way.
 func (w *worker) judge(got answer) (*pipeline.RefusedRow, error) {
 	switch {
+	case got.status == http.StatusUnauthorized:
+		return nil, fmt.Errorf("deliver to %s: the receiver answers 401 Unauthorized; check the key or token in the headers of the webhook", w.name)
 	case got.status == http.StatusGone:
 		return nil, fmt.Errorf("deliver to %s: the receiver says 410 Gone: it wants no more deliveries", w.name)
 	case got.status >= 300 && got.status < 400:
@@ -160,6 +163,22 @@ func (w *worker) fault(err error) error {
 		return fmt.Errorf("deliver to %s: %w", w.name, no)
 	}
 	return fmt.Errorf("deliver to %s: %s", w.name, faultWords(err, w.params))
+}
+
+// quiet is the least time between two lines about a receiver that does not take
+// what it is given.
+const quiet = 15 * time.Second
+
+// say tells the user, now and then, that deliveries are tried again.
+func (w *worker) say(got answer, err error, wait time.Duration) {
+	if w.notice == nil || !w.pace.due(time.Now(), quiet) {
+		return
+	}
+	last := "it answers " + statusWords(got.status)
+	if err != nil {
+		last = faultWords(err, w.params)
+	}
+	w.notice(fmt.Sprintf("deliver to %s: %s; trying again in %v", w.name, last, wait.Round(100*time.Millisecond)))
 }
 
 func (w *worker) gaveUp(got answer, err error, tries int, after time.Duration) error {

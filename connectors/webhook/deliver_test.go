@@ -274,7 +274,7 @@ func TestSuccess(t *testing.T) {
 		status  int
 		ok      bool
 	}{
-		{"2xx", 200, true}, {"2xx", 299, true}, {"200", 202, false}, {"200, 409", 409, true}, {"200,409", 204, false}, {"2xx", 400, false}, {"2xx", 401, false}, {"429,200", 429, true},
+		{"2xx", 200, true}, {"2xx", 299, true}, {"200", 202, false}, {"200, 409", 409, true}, {"200,409", 204, false}, {"2xx", 400, false}, {"2xx", 403, false}, {"429,200", 429, true},
 	} {
 		r := &receiver{answer: func(int, request) *http.Response { return answered(test.status, "") }}
 		err := sink(t, r, pipeline.Options{"success": test.success}).Write(t.Context(), rows("a"))
@@ -383,4 +383,15 @@ func TestRateHoldsInEveryWindow(t *testing.T) {
 			t.Errorf("105 requests at 10/s took %v", took)
 		}
 	})
+}
+
+// A wrong key is not the fault of the rows: nothing more is sent, and no row is a
+// reject.
+func TestWrongKeyEndsTheRun(t *testing.T) {
+	r := &receiver{answer: func(int, request) *http.Response { return answered(http.StatusUnauthorized, "who are you") }}
+	err := sink(t, r, pipeline.Options{"concurrency": 1}).Write(t.Context(), rows("a", "b", "c"))
+	want := "deliver to https://hooks.example.com/v1/people: the receiver answers 401 Unauthorized; check the key or token in the headers of the webhook"
+	if err == nil || err.Error() != want || len(r.got) != 1 {
+		t.Errorf("after %d requests: %v", len(r.got), err)
+	}
 }

@@ -16,6 +16,19 @@ type pacer struct {
 	sent   []time.Time // of the last rate.Calls requests, a ring
 	oldest int         // index in sent, once it is full
 	paused time.Time   // no request before, for the receiver asked so
+	said   time.Time   // when the user was told last that deliveries are tried again
+}
+
+// due reports whether the user was not told anything for a while, and notes that
+// now something is.
+func (p *pacer) due(now time.Time, quiet time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.said) < quiet {
+		return false
+	}
+	p.said = now
+	return true
 }
 
 // wait returns when a request may be sent, and counts it: never more than the

@@ -99,7 +99,7 @@ func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	if rt == nil {
 		rt = newTransport(p, nil)
 	}
-	return newWriter(p, rt, c.Mapping, c.Columns, c.Key), nil
+	return newWriter(p, rt, c), nil
 }
 
 // params are the options as the sink uses them.

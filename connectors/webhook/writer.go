@@ -18,6 +18,8 @@ type shared struct {
 	fixed http.Header // of every request
 	pace  *pacer
 	rows  object
+
+	notice func(message string) // may be nil
 }
 
 // writer cuts a batch into requests and has them sent by its workers. It holds
@@ -39,15 +41,15 @@ type task struct {
 	after    []int
 }
 
-func newWriter(p params, rt http.RoundTripper, mapping string, columns []pipeline.Column, key []int) *writer {
-	s := &shared{params: p, http: rt, pace: &pacer{rate: p.rate}, rows: newObject(columns)}
+func newWriter(p params, rt http.RoundTripper, c pipeline.SinkConfig) *writer {
+	s := &shared{params: p, http: rt, pace: &pacer{rate: p.rate}, rows: newObject(c.Columns), notice: c.World.Notice}
 	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}}
 	for name, v := range p.headers {
 		s.fixed[http.CanonicalHeaderKey(name)] = []string{v}
 	}
-	w := &writer{shared: s, key: key, seed: maphash.MakeSeed(), last: map[uint64]int{}}
+	w := &writer{shared: s, key: c.Key, seed: maphash.MakeSeed(), last: map[uint64]int{}}
 	for range p.concurrency {
-		w.workers = append(w.workers, &worker{shared: s, signer: newSigner(mapping, p.url.String(), p.secret)})
+		w.workers = append(w.workers, &worker{shared: s, signer: newSigner(c.Mapping, p.url.String(), p.secret)})
 	}
 	return w
 }

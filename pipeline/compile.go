@@ -129,7 +129,7 @@ func (c *compiler) fieldNames() []string {
 }
 
 func (c *compiler) rejects() {
-	r := rejectsPlan{path: c.plan.name + ".rejects.jsonl", maxCount: -1, maxShare: 1}
+	r := rejectsPlan{path: c.plan.name + ".rejects.jsonl", maxCount: -1, maxPercent: 100}
 	if path := c.expand(c.m.Rejects.Path); path != "" {
 		r.path = path
 	}
@@ -140,7 +140,7 @@ func (c *compiler) rejects() {
 		case err != nil || n < 0 || (isShare && n > 100) || (!isShare && n != float64(int(n))):
 			c.err("bad-value", c.m.Rejects.Max.Span(), fmt.Sprintf("%q is neither a number of records nor a share of them", c.m.Rejects.Max.Value), "write a count such as 100, or a share such as 5%")
 		case isShare:
-			r.maxShare = n / 100
+			r.maxPercent = n
 		default:
 			r.maxCount = int(n)
 		}

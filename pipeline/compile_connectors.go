@@ -229,6 +229,7 @@ func (c *compiler) sinks() {
 		}
 		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check)}
 		sink.target = connector.Target(sink.options)
+		sink.shown = c.hide(sink.target) // an address may well hold a secret in its path
 		if first, twice := targets[filepath.Clean(sink.target)]; twice && sink.target != "" {
 			c.err("duplicate-target", d.Name.Span(), fmt.Sprintf("two outputs of this mapping go to %s", c.hide(sink.target)), "give each its own path",
 				diag.Note{Span: first, Message: "the first one is named here"})

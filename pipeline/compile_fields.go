@@ -90,7 +90,7 @@ func (c *compiler) step(t Text) step {
 		if r.Local {
 			continue
 		}
-		if level := c.level(r.Path[0]); level >= 0 {
+		if level := c.level(r.Path[0], len(c.each)); level >= 0 {
 			c.each[level].slot(r.Path[1:])
 		} else {
 			c.record.slot(r.Path)
@@ -125,8 +125,8 @@ func (c *compiler) elementName(name string, list *expression.Program) {
 }
 
 // level is which level of each: has that name, or -1; of two the inner one.
-func (c *compiler) level(name string) int {
-	for i := len(c.each) - 1; i >= 0; i-- {
+func (c *compiler) level(name string, levels int) int {
+	for i := levels - 1; i >= 0; i-- {
 		if c.plan.each[i].name == name {
 			return i
 		}
@@ -149,26 +149,26 @@ func (c *compiler) bind() {
 		p.slots++
 	}
 	for i := range p.each {
-		c.bindStep(&p.each[i].step)
+		c.bindStep(&p.each[i].step, i) // it sees the levels above its own
 	}
 	for i := range p.lets {
-		c.bindStep(&p.lets[i].step)
+		c.bindStep(&p.lets[i].step, len(p.each))
 	}
 	for i := range p.fields {
-		c.bindStep(&p.fields[i].step)
+		c.bindStep(&p.fields[i].step, len(p.each))
 	}
 	if p.where != nil {
-		c.bindStep(p.where)
+		c.bindStep(p.where, len(p.each))
 		c.early(p.where.program)
 	}
 }
 
-func (c *compiler) bindStep(s *step) {
+func (c *compiler) bindStep(s *step, levels int) {
 	if s.program == nil {
 		return
 	}
 	for _, r := range s.program.Reads() {
-		level := c.level(r.Path[0])
+		level := c.level(r.Path[0], levels)
 		switch {
 		case r.Local:
 			s.at = append(s.at, c.plan.lets[c.let(r.Path[0])].slot)

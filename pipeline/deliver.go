@@ -6,9 +6,12 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +26,13 @@ type Deleter interface {
 	// Delete delivers the deletion of one row. key is a JSON object of the key
 	// columns.
 	Delete(ctx context.Context, key []byte) error
+}
+
+// Generational is a Writer whose receiver tells deliveries apart by a key.
+// Deliveries of another generation are other ones, even where the rows are
+// alike: a row that has changed and changed back is no repetition.
+type Generational interface {
+	Generation(n int64)
 }
 
 // maxGone is the share of the known rows that one run may delete without being
@@ -43,12 +53,19 @@ type delivery struct {
 // rowSink is a sink that takes rows one by one, with what it was given before.
 type rowSink struct {
 	Writer
-	target  string
+	target  string // for people
+	address string // for the ledger
 	deletes bool
 	run     *ledger.Run // nil: nothing is remembered in this run
 
 	entries []ledger.Entry
 	known   []bool
+}
+
+// hashed is an address as the ledger keeps it: it may hold a secret.
+func hashed(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:16])
 }
 
 // openDelivery opens the ledger, where there are sinks that need one.
@@ -57,6 +74,11 @@ func (r *run) openDelivery() error {
 		return nil
 	}
 	d := &r.delivery
+	if r.o.State != "" {
+		if err := makeState(r.o.State); err != nil {
+			return err
+		}
+	}
 	d.seen = NewKeys(cmp.Or(r.o.State, os.TempDir()))
 	if len(d.sinks) == 0 || r.o.State == "" {
 		return nil
@@ -69,8 +91,11 @@ func (r *run) openDelivery() error {
 		return err
 	}
 	for _, s := range d.sinks {
-		if s.run, err = d.ledger.Begin(s.target, r.plan.keyDefinition()); err != nil {
+		if s.run, err = d.ledger.Begin(s.address, r.plan.keyDefinition()); err != nil {
 			return err
+		}
+		if g, ok := s.Writer.(Generational); ok {
+			g.Generation(s.run.Generation())
 		}
 	}
 	return nil
@@ -93,8 +118,12 @@ func (p *Plan) keyDefinition() string {
 	for _, e := range p.each {
 		parts = append(parts, "each "+e.name+": "+e.program.Source())
 	}
+	for _, l := range p.lets {
+		parts = append(parts, "let "+l.name+": "+l.program.Source())
+	}
 	for _, column := range p.key {
-		parts = append(parts, p.fields[column].name+": "+p.fields[column].program.Source())
+		f := &p.fields[column]
+		parts = append(parts, fmt.Sprintf("%s: %s %v %v", f.name, f.program.Source(), f.declared, f.zone))
 	}
 	return strings.Join(parts, "\n")
 }
@@ -104,18 +133,22 @@ func (r *run) unique(j *job) error {
 	if r.delivery.seen == nil {
 		return nil
 	}
-	for i := range j.rejected {
-		key := j.rejected[i].key
-		if key == nil {
-			r.delivery.unknownKey = true
-			continue
+	rejected := j.rejected // in the order of the page, as the rows are
+	rejects := func(before int) error {
+		for ; len(rejected) > 0 && rejected[0].item < before; rejected = rejected[1:] {
+			if rejected[0].key == nil {
+				r.delivery.unknownKey = true
+			} else if _, err := r.delivery.seen.Add(rejected[0].key); err != nil {
+				return err
+			}
 		}
-		if _, err := r.delivery.seen.Add(key); err != nil {
-			return err
-		}
+		return nil
 	}
 	var twice []int // records
 	for row := range j.batch.Len() {
+		if err := rejects(j.items[row]); err != nil {
+			return err
+		}
 		r.delivery.row = AppendKey(r.delivery.row[:0], j.batch.Row(row), r.plan.key)
 		added, err := r.delivery.seen.Add(slices.Clone(r.delivery.row))
 		if err != nil {
@@ -124,6 +157,9 @@ func (r *run) unique(j *job) error {
 		if !added && (len(twice) == 0 || twice[len(twice)-1] != j.items[row]) {
 			twice = append(twice, j.items[row])
 		}
+	}
+	if err := rejects(math.MaxInt); err != nil {
+		return err
 	}
 	for _, item := range twice {
 		r.rejectRows(j, item, func(row []value.Value) reject {
@@ -265,7 +301,7 @@ func (r *run) refuse(j *job, s *rowSink, rows []int, refused *Refused) {
 
 // deleteGone tells row sinks that ask for it what is gone from a complete pull.
 func (r *run) deleteGone(ctx context.Context) error {
-	whole := r.o.Limit == 0 && !r.plan.source.incremental && !r.delivery.unknownKey
+	whole := r.o.Limit == 0 && !r.kept.replay && !r.plan.source.incremental && !r.delivery.unknownKey
 	for _, s := range r.delivery.sinks {
 		if s.run == nil {
 			continue

@@ -130,8 +130,8 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 		pass(j)
 		return nil
 	})
-	if err != nil && errors.Is(context.Cause(ctx), errStop) {
-		return errStop
+	if errors.Is(context.Cause(ctx), errStop) && (errors.Is(err, errStop) || errors.Is(err, context.Canceled)) {
+		return errStop // and not, say, a full disk at the same moment
 	}
 	return err
 }

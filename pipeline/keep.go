@@ -41,8 +41,7 @@ type kept struct {
 // position is how far incremental runs got.
 type position struct {
 	Identity string    `json:"identity"`
-	Since    time.Time `json:"since"`  // for the next run
-	Before   time.Time `json:"before"` // of the run that made the last complete tape
+	Since    time.Time `json:"since"` // for the next run
 }
 
 // Identity tells what a plan fetches: two plans with the same one, or one plan
@@ -122,6 +121,18 @@ func (r *run) replayTape() error {
 		return errors.New("there is no complete tape to replay; run it once without --replay")
 	}
 	r.kept.tape = t
+	if len(r.plan.RowTargets()) > 0 {
+		newer, err := r.kept.store.Unfinished()
+		if newer != nil {
+			err = errors.Join(err, newer.Close())
+		}
+		if err != nil {
+			return err
+		}
+		if newer != nil {
+			return errors.New("a newer run was interrupted, and receivers may have rows of it, which a replay would set back; run it without --replay first")
+		}
+	}
 	if h := t.Header(); h.Identity != r.kept.identity {
 		return fmt.Errorf("the tape of %s is of another source (%s): a changed mapping can replay it, a changed source has to be fetched; run it without --replay", when(h.Started), h.Source)
 	}
@@ -158,7 +169,7 @@ func (r *run) recordTape() error {
 			return err
 		}
 	}
-	r.kept.tape, err = store.Begin(tape.Header{Identity: r.kept.identity, Source: r.plan.From(), Started: now})
+	r.kept.tape, err = store.Begin(tape.Header{Identity: r.kept.identity, Source: r.plan.From(), Since: r.kept.position.Since, Started: now})
 	return err
 }
 
@@ -187,18 +198,30 @@ func (r *run) from(t *tape.Tape) {
 }
 
 // tape is what the source keeps its answers on, or nil.
-func (r *run) tape(reading context.Context) Tape {
+func (r *run) tape() Tape {
 	if r.kept.tape == nil {
 		return nil
 	}
-	counted := &countedTape{Tape: r.kept.tape, hits: &r.kept.hits}
+	counted := &countedTape{Tape: ownTape{r.kept.tape}, hits: &r.kept.hits}
 	if r.o.Share == nil || r.kept.replay {
 		return counted
 	}
-	shared := r.o.Share.join(reading, r.kept.identity, r.kept.tape)
+	// one name of a connection may mean two accounts: each mapping has its .env
+	var token Token
+	if r.o.World.Token != nil {
+		token, _ = r.o.World.Token(r.plan.source.connection) // without one, the first call says so
+	}
+	shared := r.o.Share.join(r.kept.identity+"\x00"+token.Value, ownTape{r.kept.tape})
 	r.leave = shared.leave
 	counted.Tape = shared
 	return counted
+}
+
+// ownTape is a tape on disk, where nobody waits for another.
+type ownTape struct{ *tape.Tape }
+
+func (t ownTape) Get(_ context.Context, request string, dst []byte) ([]byte, bool, error) {
+	return t.Tape.Get(request, dst)
 }
 
 // countedTape counts the answers that were on the tape.
@@ -207,8 +230,8 @@ type countedTape struct {
 	hits *atomic.Int64
 }
 
-func (t *countedTape) Get(request string, dst []byte) ([]byte, bool, error) {
-	body, ok, err := t.Tape.Get(request, dst)
+func (t *countedTape) Get(ctx context.Context, request string, dst []byte) ([]byte, bool, error) {
+	body, ok, err := t.Tape.Get(ctx, request, dst)
 	if ok {
 		t.hits.Add(1)
 	}
@@ -220,8 +243,8 @@ func (r *run) since() time.Time {
 	switch {
 	case !r.plan.source.incremental:
 		return time.Time{}
-	case r.kept.replay:
-		return r.kept.position.Before
+	case r.kept.tape != nil:
+		return r.kept.tape.Header().Since
 	default:
 		return r.kept.position.Since
 	}
@@ -229,12 +252,19 @@ func (r *run) since() time.Time {
 
 // advance remembers, when all is published, how far the run got.
 func (r *run) advance() error {
+	for _, s := range r.delivery.sinks {
+		if s.run != nil {
+			if err := s.run.Finish(); err != nil {
+				return err
+			}
+		}
+	}
 	k := &r.kept
 	if k.store == nil || k.replay {
 		return nil
 	}
 	if r.plan.source.incremental {
-		k.position.Before, k.position.Since = k.position.Since, r.o.World.Now.Add(-overlap)
+		k.position.Since = r.o.World.Now.Add(-overlap)
 		if err := k.position.save(k.dir); err != nil {
 			return err
 		}

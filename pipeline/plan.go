@@ -93,13 +93,14 @@ type planSink struct {
 	connector SinkConnector
 	options   Options
 	target    string
+	shown     string // target, without what may be secret in it
 }
 
 // rejectsPlan is where rejects go and how many there may be.
 type rejectsPlan struct {
-	path     string
-	maxCount int     // -1: any number
-	maxShare float64 // of all records read; 1: any share
+	path       string
+	maxCount   int     // -1: any number
+	maxPercent float64 // of all records read; 100: any share
 }
 
 // questions are the questions that the expressions ask, each once.
@@ -136,12 +137,6 @@ func (p *Plan) SourceName() string { return p.source.connector.Name }
 // Remote reports whether the source is called over the network.
 func (p *Plan) Remote() bool { return p.source.connector.Remote }
 
-// Connection is the name of the credentials the source uses.
-func (p *Plan) Connection() string { return p.source.connection }
-
-// SourceOptions are the decoded options of the source.
-func (p *Plan) SourceOptions() Options { return p.source.options }
-
 // Targets are where rows go, as people name it.
 func (p *Plan) Targets() []string {
 	var out []string
@@ -149,6 +144,11 @@ func (p *Plan) Targets() []string {
 		out = append(out, s.target)
 	}
 	return out
+}
+
+// Adds reports whether a sink adds to a file that is there.
+func (p *Plan) Adds() bool {
+	return slices.ContainsFunc(p.sinks, func(s planSink) bool { return s.connector.Adds != nil && s.connector.Adds(s.options) })
 }
 
 // RowTargets are the receivers that take rows one by one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -160,22 +161,22 @@ func (r *run) keepReasons() error {
 func (r *run) open(ctx, reading context.Context) (Source, error) {
 	p, w := r.plan, r.o.World
 	for _, s := range p.sinks {
-		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Options: s.options, Columns: p.columns, Key: p.key, State: r.o.State, World: w})
+		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Target: s.shown, Options: s.options, Columns: p.columns, Key: p.key, State: r.o.State, World: w})
 		if err != nil {
 			return nil, err
 		}
 		if s.connector.Rows {
-			r.delivery.sinks = append(r.delivery.sinks, &rowSink{Writer: writer, target: s.target, deletes: s.options.String("deletes") == "send"})
+			r.delivery.sinks = append(r.delivery.sinks, &rowSink{Writer: writer, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send"})
 		} else {
 			r.files = append(r.files, writer)
 		}
 		r.sinks = append(r.sinks, writer)
-		r.report.Targets = append(r.report.Targets, targetPath(w, s.target))
+		r.report.Targets = append(r.report.Targets, targetPath(w, s))
 	}
 	if err := r.openDelivery(); err != nil {
 		return nil, err
 	}
-	reject, err := newRejectFile(w.OutPath(p.rejects.path))
+	reject, err := newRejectFile(w.OutPath(p.rejects.path), p.source.incremental)
 	if err != nil {
 		return nil, err
 	}
@@ -188,15 +189,18 @@ func (r *run) open(ctx, reading context.Context) (Source, error) {
 	return p.source.connector.Open(ctx, SourceConfig{
 		Mapping: p.name, Connector: p.source.connector.Name, Options: options, Stream: p.source.stream.Name,
 		Limit: p.source.limit, Connection: p.source.connection, World: w,
-		Since: r.since(), Tape: r.tape(reading), Offline: r.kept.replay,
+		Since: r.since(), Tape: r.tape(), Offline: r.kept.replay,
 	})
 }
 
-func targetPath(w *World, target string) string {
-	if target == "-" {
+func targetPath(w *World, s planSink) string {
+	switch {
+	case s.target == "-":
 		return "stdout"
+	case s.connector.Rows:
+		return s.shown
 	}
-	return w.OutPath(target)
+	return w.OutPath(s.target)
 }
 
 // judge decides, when all was read, whether the result may be published.
@@ -205,8 +209,8 @@ func (r *run) judge() error {
 	if rep.Read+rep.Exploded != rep.Written+rep.Filtered+rep.Rejected {
 		return fmt.Errorf("%d records were read, but %d written (%d exploded), %d filtered and %d rejected: this is a mistake in pipeline, nothing is published", rep.Read, rep.Written, rep.Exploded, rep.Filtered, rep.Rejected)
 	}
-	if share := r.plan.rejects.maxShare; float64(rep.Rejected) > share*float64(rep.Read) && !r.o.AnyRejects {
-		return r.tooMany(fmt.Sprintf("%g%%", share*100))
+	if most := r.plan.rejects.maxPercent; 100*float64(rep.Rejected) > most*float64(rep.Read) && !r.o.AnyRejects {
+		return r.tooMany(fmt.Sprintf("%g%%", most))
 	}
 	return nil
 }
@@ -231,12 +235,15 @@ func (r *run) commit(ctx context.Context) error {
 	if err := r.reject.commit(); err != nil {
 		return errors.Join(err, r.abort())
 	}
-	for _, s := range all {
+	r.report.Rejects = r.reject.published
+	for i, s := range all {
 		if err := s.Commit(ctx); err != nil {
+			if i > 0 {
+				err = fmt.Errorf("%w (already published: %s)", err, strings.Join(r.report.Targets[:i], ", "))
+			}
 			return errors.Join(err, r.abort())
 		}
 	}
-	r.report.Rejects = r.reject.published
 	return r.advance()
 }
 

@@ -24,7 +24,7 @@ type group struct {
 
 // join is own, with what the others of the same identity fetch. Waiting for
 // another run ends with ctx.
-func (s *Share) join(ctx context.Context, identity string, own Tape) *sharedTape {
+func (s *Share) join(identity string, own Tape) *sharedTape {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.groups == nil {
@@ -36,7 +36,7 @@ func (s *Share) join(ctx context.Context, identity string, own Tape) *sharedTape
 		s.groups[identity] = g
 	}
 	g.tapes = append(g.tapes, own)
-	return &sharedTape{ctx: ctx, share: s, group: g, own: own, mine: map[string]bool{}}
+	return &sharedTape{share: s, group: g, own: own, mine: map[string]bool{}}
 }
 
 // keepOpen takes over the closing of a tape.
@@ -61,7 +61,6 @@ func (s *Share) Close() error {
 
 // sharedTape is the tape of one run among others that fetch the same.
 type sharedTape struct {
-	ctx   context.Context
 	share *Share
 	group *group
 	own   Tape
@@ -70,16 +69,16 @@ type sharedTape struct {
 }
 
 // Get implements Tape. It waits while another run is asking.
-func (t *sharedTape) Get(request string, dst []byte) ([]byte, bool, error) {
+func (t *sharedTape) Get(ctx context.Context, request string, dst []byte) ([]byte, bool, error) {
 	for {
-		body, ok, err := t.own.Get(request, dst)
+		body, ok, err := t.own.Get(ctx, request, dst)
 		if ok || err != nil {
 			return body, ok, err
 		}
 		other := t.ask(request)
 		if other == nil {
 			// Nobody else is asking; but somebody may have, until a moment ago.
-			body, ok, err = t.copy(request, dst)
+			body, ok, err = t.copy(ctx, request, dst)
 			if ok || err != nil {
 				t.through(request)
 			}
@@ -87,8 +86,8 @@ func (t *sharedTape) Get(request string, dst []byte) ([]byte, bool, error) {
 		}
 		select {
 		case <-other:
-		case <-t.ctx.Done():
-			return dst, false, context.Cause(t.ctx)
+		case <-ctx.Done():
+			return dst, false, context.Cause(ctx)
 		}
 	}
 }
@@ -111,7 +110,7 @@ func (t *sharedTape) ask(request string) <-chan struct{} {
 
 // copy looks for an answer on the tapes of the others, and puts it on the own
 // one.
-func (t *sharedTape) copy(request string, dst []byte) ([]byte, bool, error) {
+func (t *sharedTape) copy(ctx context.Context, request string, dst []byte) ([]byte, bool, error) {
 	t.share.mu.Lock()
 	tapes := t.group.tapes
 	t.share.mu.Unlock()
@@ -119,7 +118,7 @@ func (t *sharedTape) copy(request string, dst []byte) ([]byte, bool, error) {
 		if other == t.own {
 			continue
 		}
-		if body, ok, err := other.Get(request, dst); ok || err != nil {
+		if body, ok, err := other.Get(ctx, request, dst); ok || err != nil {
 			if err == nil {
 				err = t.own.Put(request, body[len(dst):])
 			}

@@ -99,6 +99,7 @@ func (e *Refused) Error() string { return fmt.Sprintf("%d rows were refused", le
 // SinkConfig is all a sink is given for one run.
 type SinkConfig struct {
 	Mapping string
+	Target  string // what messages call the target; empty: what the sink calls it
 	Options Options
 	Columns []Column
 	Key     []int  // columns that make a row the same row; nil: the mapping says none

@@ -124,7 +124,7 @@ type SourceConfig struct {
 type Tape interface {
 	// Get appends the answer to that request to dst; ok is false where there is
 	// none.
-	Get(request string, dst []byte) (body []byte, ok bool, err error)
+	Get(ctx context.Context, request string, dst []byte) (body []byte, ok bool, err error)
 	// Put keeps an answer. It is durable when Put returns nil.
 	Put(request string, body []byte) error
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"io"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -12,12 +11,10 @@ import (
 // World is everything outside the process that a run may touch. Tests pass
 // their own.
 type World struct {
-	HTTP   http.RoundTripper // what calls go through; nil is http.DefaultTransport
-	Log    *slog.Logger
+	HTTP   http.RoundTripper                      // what calls go through; nil is http.DefaultTransport
 	Now    time.Time                              // the run's start: what now() says in expressions
 	Stdin  io.Reader                              // what `path: "-"` reads
 	Stdout io.Writer                              // what `path: "-"` writes
-	Getenv func(name string) (string, bool)       // the environment; nil is empty
 	Token  func(connection string) (Token, error) // whose credentials a source uses
 	OutDir string                                 // outputs are relative to it; empty is the working directory
 	Sample bool                                   // name published files NAME.sample.EXT

@@ -5,14 +5,10 @@ package schemas
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 )
 
 //go:embed *.json
 var files embed.FS
-
-// FS is all schemas, each under its name such as "gevme.attendee.schema.json".
-func FS() fs.FS { return files }
 
 // Read is the text of one schema.
 func Read(name string) ([]byte, error) {

@@ -37,7 +37,7 @@ func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
 	if err != nil {
 		return err
 	}
-	all, files := a.check(names)
+	all, files := a.check(names, "")
 	var list diag.List
 	for _, c := range all {
 		list = append(list, c.diags...)

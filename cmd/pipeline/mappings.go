@@ -29,26 +29,27 @@ type checked struct {
 }
 
 // check parses and compiles the mappings, all of them, before anything runs.
-func (a *app) check(names []string) ([]checked, *pipeline.Files) {
+// state is where they keep what they keep, if it was said.
+func (a *app) check(names []string, state string) ([]checked, *pipeline.Files) {
 	files := &pipeline.Files{Read: readFile, Stat: readable, Near: nearFile, Seen: diag.Files{}}
 	var out []checked
 	for _, name := range names {
 		out = append(out, a.checkOne(name, files))
 	}
-	sameNames(out)
+	sameNames(out, state)
 	return out, files
 }
 
 // sameNames reports mappings of one name that keep their state in one folder:
 // each would take the other's for its own.
-func sameNames(all []checked) {
+func sameNames(all []checked, state string) {
 	first := map[string]string{}
 	for i := range all {
 		c := &all[i]
 		if c.plan == nil {
 			continue
 		}
-		place := filepath.Join(stateFolder("", c.file), c.plan.Name())
+		place := filepath.Join(stateFolder(state, c.file), c.plan.Name())
 		if other, twice := first[place]; twice {
 			c.diags = c.diags.Error("same-name", diag.Span{File: c.file}, fmt.Sprintf("the mapping is named %s, and so is %s", c.plan.Name(), other), "what runs keep lies under the name; give one of them another name:")
 			c.plan = nil

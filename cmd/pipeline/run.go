@@ -95,7 +95,7 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 }
 
 func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
-	all, files := a.check(args)
+	all, files := a.check(args, f.state)
 	list, err := a.problems(all, files)
 	if err != nil {
 		return err
@@ -129,15 +129,17 @@ func (a *app) runAll(ctx context.Context, all []checked, f runFlags, stop <-chan
 		})
 	}
 	_ = g.Wait() // results say how it went
-	if err := share.Close(); err != nil {
-		return err
-	}
+	closed := share.Close()
 	if len(all) > 1 && !f.json {
 		a.table(results)
 	}
 	worst := exitDone
 	for _, r := range results {
 		worst = worse(worst, r.exit)
+	}
+	if closed != nil {
+		fmt.Fprintf(a.stderr, "pipeline: %v\n", closed)
+		worst = worse(worst, exitFailed)
 	}
 	if worst != exitDone {
 		return exitCode(worst)
@@ -168,8 +170,14 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		if f.sandbox && !c.plan.Remote() {
 			return usage("%s reads from %s, which has no sandbox; run it without --sandbox", c.file, c.plan.SourceName())
 		}
+		if f.sandbox && f.out == "" && c.plan.Adds() {
+			return usage("%s adds to files, and --sandbox would add made-up people; give it another place with --out DIR", c.file)
+		}
+		if f.sandbox && f.out == "" && exists(filepath.Join(stateFolder(f.state, c.file), c.plan.Name())) {
+			return usage("%s has been run for real, and --sandbox would put made-up people into its files; give them another place with --out DIR", c.file)
+		}
 		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
-			return usage("%s would send made-up people to %s; give it an address of this machine to try it with --sandbox", c.file, row[0])
+			return usage("%s would send made-up people to its webhook; give it an address of this machine to try it with --sandbox", c.file)
 		}
 		for _, target := range c.plan.Targets() {
 			if f.json && target == "-" {
@@ -178,6 +186,11 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		}
 	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // isLoopback reports whether an address is of this machine.

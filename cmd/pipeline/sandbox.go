@@ -119,7 +119,11 @@ func (a *app) startSandbox(ctx context.Context, plan *pipeline.Plan) (*sandbox, 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { _ = serve(ctx, listener, handler) }() // ends with close; the calls to it report what fails
-	s := &sandbox{baseURL: handler.BaseURL("http://" + listener.Addr().String()), token: handler.Token(), close: cancel}
+	s := &sandbox{baseURL: handler.BaseURL("http://" + listener.Addr().String()), close: cancel}
+	if s.token, err = a.engine.LoginSandbox(ctx, handler, s.baseURL); err != nil {
+		cancel()
+		return nil, err
+	}
 	fmt.Fprintf(a.stderr, "%s: the sandbox of %s is at %s\n", plan.Name(), name, strings.TrimPrefix(s.baseURL, "http://"))
 	return s, nil
 }

@@ -49,7 +49,7 @@ type caller struct {
 // answer is that there is nothing, accept is not asked and empty reports it.
 func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error) (*answer, error) {
 	request := requestKey(c.base, u)
-	if ans, err := c.recall(u, request, accept); ans != nil || err != nil {
+	if ans, err := c.recall(ctx, u, request, accept); ans != nil || err != nil {
 		return ans, err
 	}
 	ans, err := c.ask(ctx, u, accept)

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"pipeline/pipeline"
 )
 
 // grant is a code that was handed out and not used yet.
@@ -138,4 +140,27 @@ func (s *Sandbox) exchange(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write(body) // a client that is gone needs no answer
 	}
+}
+
+// LoginSandbox logs in to a sandbox that answers at base, over HTTP as a person
+// with a browser would, where its platform has a login.
+func (e *Engine) LoginSandbox(ctx context.Context, s *Sandbox, base string) (pipeline.Token, error) {
+	if s.d.auth.style != authOAuth2 {
+		return s.Token(), nil
+	}
+	return e.Login(ctx, s.d.name, LoginOptions{BaseURL: base, ClientID: "sandbox", ClientSecret: "sandbox", Browser: follow})
+}
+
+// follow is a browser that goes where it is sent.
+func follow(address string) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	res, err := client.Get(address)
+	if err != nil {
+		return err
+	}
+	_ = res.Body.Close() // where it was sent is what counts
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the login answers %s", res.Status)
+	}
+	return nil
 }

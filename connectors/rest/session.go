@@ -4,6 +4,7 @@ package rest
 // is answered from the tape instead of from the platform.
 
 import (
+	"context"
 	"bytes"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func requestKey(base, u *url.URL) string {
 }
 
 // recall is the answer that is on the tape, or nil.
-func (c *caller) recall(u *url.URL, request string, accept func(*answer) error) (*answer, error) {
+func (c *caller) recall(ctx context.Context, u *url.URL, request string, accept func(*answer) error) (*answer, error) {
 	if c.tape == nil && !c.offline {
 		return nil, nil
 	}
@@ -112,7 +113,7 @@ func (c *caller) recall(u *url.URL, request string, accept func(*answer) error) 
 	var ok bool
 	var err error
 	if c.tape != nil {
-		text, ok, err = c.tape.Get(request, c.buf[:0])
+		text, ok, err = c.tape.Get(ctx, request, c.buf[:0])
 	}
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ type reel struct {
 
 func newReel() *reel { return &reel{text: map[string]string{}} }
 
-func (r *reel) Get(request string, dst []byte) ([]byte, bool, error) {
+func (r *reel) Get(_ context.Context, request string, dst []byte) ([]byte, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text, ok := r.text[request]

@@ -52,7 +52,10 @@ func newSigner(mapping, url string, secret []byte) *signer {
 	return s
 }
 
-// id is the same for the same mapping, url and body, in this run or another.
+// generation is the first of the runs that ids are the same for.
+func (s *signer) generation(n int64) { s.seed = binary.AppendVarint(s.seed, n) }
+
+// id is the same for the same mapping, url, generation and body.
 func (s *signer) id(body []byte) string {
 	s.sum.Reset()
 	s.sum.Write(s.seed)

@@ -99,6 +99,9 @@ func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	if rt == nil {
 		rt = newTransport(p, nil)
 	}
+	if c.Target != "" {
+		p.name = c.Target
+	}
 	return newWriter(p, rt, c), nil
 }
 

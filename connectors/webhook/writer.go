@@ -80,6 +80,13 @@ func (w *writer) Write(ctx context.Context, b *pipeline.Batch) error {
 	return q.outcome()
 }
 
+// Generation makes the ids of deliveries those of another generation.
+func (w *writer) Generation(n int64) {
+	for _, worker := range w.workers {
+		worker.signer.generation(n)
+	}
+}
+
 // Flush does nothing: what Write returned for is with the receiver.
 func (*writer) Flush(context.Context) error { return nil }
 

@@ -55,6 +55,7 @@ type Run struct {
 	keyDef  string
 	changed bool
 	known   int // keys when the run began
+	runs    int64
 
 	commit sync.Mutex // held while writing
 	mu     sync.Mutex // guards next
@@ -80,7 +81,7 @@ func (l *Ledger) Begin(target, keyDef string) (*Run, error) {
 		return nil, l.errorf(err)
 	}
 	var stored sql.NullString
-	err = l.db.QueryRow(`SELECT id, key_def, keys FROM sink WHERE target = ?`, target).Scan(&r.sink, &stored, &r.known)
+	err = l.db.QueryRow(`SELECT id, key_def, keys, runs FROM sink WHERE target = ?`, target).Scan(&r.sink, &stored, &r.known, &r.runs)
 	if err != nil {
 		return nil, l.errorf(err)
 	}
@@ -99,6 +100,20 @@ func (l *Ledger) Begin(target, keyDef string) (*Run, error) {
 // key: what is gone cannot be told from what has a new key, so nothing may be
 // deleted in this run. It stays so until a run ends in Complete.
 func (r *Run) KeyChanged() bool { return r.changed }
+
+// Generation is how many runs came to their end before this one. It is the same
+// when a run that died is begun again, and another one afterwards: by it a
+// delivery can be told from an earlier one of the same row.
+func (r *Run) Generation() int64 { return r.runs }
+
+// Finish ends a run that came to its end, so that the next one is of another
+// generation.
+func (r *Run) Finish() error {
+	if _, err := r.ledger.db.Exec(`UPDATE sink SET runs = ? WHERE id = ?`, r.runs+1, r.sink); err != nil {
+		return r.ledger.errorf(err)
+	}
+	return nil
+}
 
 // Known is the number of keys that were delivered in earlier runs, and not
 // deleted.

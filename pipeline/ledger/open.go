@@ -27,7 +27,8 @@ CREATE TABLE sink(
 	id      INTEGER PRIMARY KEY,
 	target  TEXT NOT NULL UNIQUE,
 	key_def TEXT,            -- NULL while there are keys of several definitions
-	keys    INTEGER NOT NULL -- how many there are in delivered
+	keys    INTEGER NOT NULL, -- how many there are in delivered
+	runs    INTEGER NOT NULL DEFAULT 0 -- that came to their end
 );
 CREATE TABLE delivered(
 	sink INTEGER NOT NULL,

@@ -26,9 +26,10 @@ import (
 
 // Header says what a tape belongs to.
 type Header struct {
-	Identity string    `json:"identity"` // hash over connector, base URL, stream, options and connection
-	Source   string    `json:"source"`   // the same in words, for people
-	Started  time.Time `json:"started"`  // of the run; kept, so that now() stays the same over a resume
+	Identity string    `json:"identity"`       // hash over connector, base URL, stream, options and connection
+	Source   string    `json:"source"`         // the same in words, for people
+	Since    time.Time `json:"since,omitzero"` // what an incremental run asked for, so that a resumed one asks the same
+	Started  time.Time `json:"started"`        // of the run; kept, so that now() stays the same over a resume
 }
 
 // id is a key in the index: the first 16 bytes of its SHA-256.

@@ -122,7 +122,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	}
 	reading, stopReading := r.reading(ctx)
 	defer stopReading(nil)
-	source, err := r.open(ctx, reading)
+	source, err := r.open(ctx)
 	if err != nil {
 		return errors.Join(err, r.abort())
 	}
@@ -158,7 +158,7 @@ func (r *run) keepReasons() error {
 
 // open opens the source and all sinks, before the first record is read: what
 // is wrong with an output is found out before the first call.
-func (r *run) open(ctx, reading context.Context) (Source, error) {
+func (r *run) open(ctx context.Context) (Source, error) {
 	p, w := r.plan, r.o.World
 	for _, s := range p.sinks {
 		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Target: s.shown, Options: s.options, Columns: p.columns, Key: p.key, State: r.o.State, World: w})

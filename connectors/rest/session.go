@@ -4,8 +4,8 @@ package rest
 // is answered from the tape instead of from the platform.
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"

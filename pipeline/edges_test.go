@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pipeline/pipeline"
 )
 
@@ -157,5 +159,31 @@ func TestKeyMadeOfLet(t *testing.T) {
 		if rep.Deleted > 0 {
 			t.Error("deleted although the key has another meaning")
 		}
+	}
+}
+
+// A question that is renamed on the form is said at the end of the run, from both
+// sides.
+func TestQuestionsThatChange(t *testing.T) {
+	m := &memorySink{}
+	const form = `{"type": "object", "properties": {"answers": {"type": "array", "items": {"type": "object", "properties": {"question": {"type": "string", "enum": ["Diet", "Shirt"]}, "answer": {"type": "string"}}}}}}`
+	plan := compile(t, "version: 1\nsource: {test: , schema: form.json}\nfields:\n  diet: answer(answers, \"Diet\")\n  shirt: answer(answers, \"Shirt\")\nsinks: [a: ]\n", registry(map[string]*memorySink{"a": m}), map[string]string{"form.json": form})
+	report, _, err := runOn(t, plan, [][]string{{
+		`{"answers": [{"question": "diet?", "answer": "vegan"}, {"question": "Shirt size", "answer": "M"}]}`,
+		`{"answers": [{"question": "Diet"}, {"question": "Caf\u00e9"}, {"question": "Shirt size"}, {"question": null}]}`,
+	}}, pipeline.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`no record had the question "Shirt"; was it renamed on the form?`,
+		`the form asks a question that the schema does not list: "Café"`,
+		`the form asks a question that the schema does not list: "Shirt size"`,
+	}
+	if diff := cmp.Diff(want, report.Warnings); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"vegan|", "|"}, m.rows); diff != "" {
+		t.Error(diff)
 	}
 }

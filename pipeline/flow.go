@@ -77,18 +77,26 @@ func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCause
 		return nil
 	})
 	err = g.Wait()
-	r.unasked(mappers)
+	r.questions(mappers)
 	return stopped, err
 }
 
-// unasked warns of questions that the mapping reads and no record had: they
-// were renamed on the form, or are spelt wrong.
-func (r *run) unasked(mappers []*mapper) {
+// questions warns of questions that the mapping reads and no record had, for they
+// were renamed on the form or are spelt wrong, and of new ones.
+func (r *run) questions(mappers []*mapper) {
 	for _, question := range r.plan.questions() {
 		asked := slices.ContainsFunc(mappers, func(m *mapper) bool { return m.machine.Asked(question) })
 		if r.report.Written > 0 && !asked {
 			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no record had the question %q; was it renamed on the form?", question))
 		}
+	}
+	var fresh []string
+	for _, m := range mappers {
+		fresh = append(fresh, m.machine.NewQuestions()...)
+	}
+	slices.Sort(fresh) // whichever mapper saw it first
+	for _, question := range slices.Compact(fresh) {
+		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("the form asks a question that the schema does not list: %q", question))
 	}
 }
 

@@ -87,6 +87,7 @@ func (m *mapper) record(j *job, rec *Record) *reject {
 		return &reject{code: e.Code, reason: e.Reason}
 	}
 	m.made = 0
+	m.machine.NextRecord()
 	return m.elements(j, m.plan.each)
 }
 

@@ -5,9 +5,11 @@
 package expression
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 )
 
 func answer(m *Machine, a []any) (any, error) {
@@ -46,75 +48,116 @@ func (m *Machine) stood(question string) {
 
 // answerIn looks through a list as JSON text.
 func (m *Machine) answerIn(list, question string) (any, error) {
+	m.watch(list)
+	var found any
+	err := m.pairs(list, func(asked, answer string) (bool, error) {
+		about, err := asks(asked, question)
+		if err != nil || !about {
+			return true, err
+		}
+		m.stood(question)
+		if answer == "" || answer == "null" {
+			return true, nil
+		}
+		v, err := decode(answer)
+		if err == nil {
+			found, err = m.answerText(v)
+		}
+		return false, err
+	})
+	return found, err
+}
+
+// pairs yields question and answer of each item of a list, as JSON text, empty
+// where there is none, until yield says that it has enough.
+func (m *Machine) pairs(list string, yield func(question, answer string) (more bool, err error)) error {
 	if err := m.spend(len(list)); err != nil {
-		return nil, err
+		return err
 	}
 	s := scanner{s: list}
 	if !s.take('[') {
-		return nil, errJSON
+		return errJSON
 	}
 	if s.take(']') {
-		return nil, nil
+		return nil
 	}
 	for more := true; more; {
-		raw, about, err := s.pair(question)
+		question, answer, err := s.pair()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if about {
-			m.stood(question)
-		}
-		if raw != "" && raw != "null" {
-			v, err := decode(raw)
-			if err != nil {
-				return nil, err
-			}
-			return m.answerText(v)
+		if more, err = yield(question, answer); err != nil || !more {
+			return err
 		}
 		if more, err = s.separator(']'); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return nil, nil
+	return nil
 }
 
-// pair reads one item of the list and returns the text of its answer where it
-// is an object about the question, else nothing.
-func (s *scanner) pair(question string) (answer string, about bool, err error) {
+// pair reads one item of the list and returns the texts of its question and its
+// answer.
+func (s *scanner) pair() (question, answer string, err error) {
 	if s.peek() != '{' {
 		_, err := s.raw()
-		return "", false, err
+		return "", "", err
 	}
 	s.take('{')
 	if s.take('}') {
-		return "", false, nil
+		return "", "", nil
 	}
 	for more := true; more; {
 		name, escaped, err := s.name()
 		if err != nil {
-			return "", false, err
+			return "", "", err
 		}
 		raw, err := s.raw()
 		if err != nil {
-			return "", false, err
+			return "", "", err
 		}
 		switch {
 		case named(name, escaped, "question"):
-			about, err = asks(raw, question)
+			question = raw
 		case named(name, escaped, "answer"):
 			answer = raw
 		}
-		if err != nil {
-			return "", false, err
-		}
 		if more, err = s.separator('}'); err != nil {
-			return "", false, err
+			return "", "", err
 		}
 	}
-	if !about {
-		return "", false, nil
+	return question, answer, nil
+}
+
+// maxNew is how many new questions a machine remembers.
+const maxNew = 20
+
+// NewQuestions are questions that stood in a record though the schema, which
+// lists the questions of the form, does not have them.
+func (m *Machine) NewQuestions() []string { return m.fresh }
+
+// watch looks for questions that the form of the running program does not have;
+// once for each list, though many expressions ask it.
+func (m *Machine) watch(list string) {
+	if len(m.form) == 0 || len(m.fresh) == maxNew || unsafe.StringData(list) == m.watched {
+		return
 	}
-	return answer, true, nil
+	m.watched = unsafe.StringData(list)
+	_ = m.pairs(list, func(question, _ string) (bool, error) { // what is wrong with the list is said by who asks it
+		if len(question) < 2 || question[0] != '"' {
+			return true, nil
+		}
+		for _, known := range m.form {
+			if same, err := asks(question, known); same || err != nil {
+				return true, err
+			}
+		}
+		text, err := unescape(question[1 : len(question)-1])
+		if err == nil && !slices.Contains(m.fresh, text) {
+			m.fresh = append(m.fresh, strings.Clone(text))
+		}
+		return len(m.fresh) < maxNew, err
+	})
 }
 
 // asks reports whether the JSON text raw is the question.

@@ -60,6 +60,7 @@ func (c *checker) question(node ast.Node, list typed) {
 	if !ok || len(shape.Enum) == 0 {
 		return
 	}
+	c.form = shape.Enum
 	for _, known := range shape.Enum {
 		if sameQuestion(known, asked.Value) {
 			return

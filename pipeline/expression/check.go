@@ -57,6 +57,7 @@ type checker struct {
 	items    []typed   // of the lists being walked, innermost last
 
 	questions []string // that answer() asks
+	form      []string // that the schema lists
 }
 
 type binding struct {

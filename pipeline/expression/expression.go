@@ -80,7 +80,8 @@ type Program struct {
 	sites  map[siteKey]site // where its calls stand, for messages
 	spans  []extent         // where each read is first written
 
-	questions []string
+	questions []string // that are asked with answer()
+	form      []string // that the schema lists, where it does
 }
 
 // Reads are the things the program reads, in the order in which they are first
@@ -130,7 +131,7 @@ func Compile(src string, scope Scope) (program *Program, problems []Problem) {
 		return nil, append(c.problems, Problem{Code: codeComplex, To: len(src), Message: err.Error(),
 			Hint: "take a part of it into a name under let:"})
 	}
-	program.shape, program.questions = result.shape, c.questions
+	program.shape, program.questions, program.form = result.shape, c.questions, c.form
 	return program, c.problems
 }
 

@@ -38,7 +38,10 @@ type Machine struct {
 	work int
 	list []decoded // the lists of this evaluation that were taken apart
 
-	asked map[string]bool // the questions that stood in a list
+	asked   map[string]bool // the questions that stood in a list
+	form    []string        // the questions that the running program's schema lists
+	fresh   []string        // questions that it does not
+	watched *byte           // the list that was looked through for those last
 }
 
 // decoded is a list taken apart, found again by the place of its text.
@@ -54,6 +57,10 @@ func NewMachine(now time.Time) *Machine {
 	m.env = map[string]any{machineID: m}
 	return m
 }
+
+// NextRecord says that the slots from here on are of another record, whose text
+// may lie where that of the last one did.
+func (m *Machine) NextRecord() { m.watched = nil }
 
 // Codes of EvalErrors.
 const (
@@ -93,7 +100,7 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 		}
 		return v, nil
 	}
-	m.work, m.list = maxWork, m.list[:0]
+	m.work, m.list, m.form = maxWork, m.list[:0], p.form
 	for i := range p.reads {
 		v := slots[at[i]]
 		if v.Kind() == value.Invalid {

@@ -78,6 +78,9 @@ func (c *compiler) err(code string, at diag.Span, message, hint string, notes ..
 	c.diags = c.diags.Error(code, at, message, hint, notes...)
 }
 
+// maxName leaves room for what is put behind a name in names of files.
+const maxName = 100
+
 var goodName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
 
 func (c *compiler) name() {
@@ -87,8 +90,8 @@ func (c *compiler) name() {
 		return
 	}
 	c.plan.name = c.expand(c.m.Name)
-	if !goodName.MatchString(c.plan.name) {
-		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.m.Name.Value), "files are named after it: use letters, digits, dots, dashes and underscores")
+	if !goodName.MatchString(c.plan.name) || len(c.plan.name) > maxName {
+		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.m.Name.Value), "files are named after it: use letters, digits, dots, dashes and underscores, at most 100 of them")
 	}
 }
 
@@ -137,7 +140,7 @@ func (c *compiler) rejects() {
 		share, isShare := strings.CutSuffix(max, "%")
 		n, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
 		switch {
-		case err != nil || n < 0 || (isShare && n > 100) || (!isShare && n != float64(int(n))):
+		case err != nil || strings.Trim(share, "0123456789. ") != "" || n < 0 || (isShare && n > 100) || (!isShare && n != float64(int(n))):
 			c.err("bad-value", c.m.Rejects.Max.Span(), fmt.Sprintf("%q is neither a number of records nor a share of them", c.m.Rejects.Max.Value), "write a count such as 100, or a share such as 5%")
 		case isShare:
 			r.maxPercent = n

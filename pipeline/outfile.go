@@ -82,7 +82,7 @@ var (
 
 // openLocked opens partial, empty and locked for us alone.
 func openLocked(partial string) (_ *os.File, _ *flock.Flock, err error) {
-	lock := flock.New(partial, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	lock := flock.New(partial, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
 	switch held, err := lock.TryLock(); {
 	case err != nil:
 		return nil, nil, err
@@ -94,7 +94,7 @@ func openLocked(partial string) (_ *os.File, _ *flock.Flock, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	file, err := os.OpenFile(partial, os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(partial, os.O_WRONLY|noFollow, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, errMoved

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// noFollow keeps a planted link from leading what is written elsewhere.
+const noFollow = syscall.O_NOFOLLOW
+
 // umask is what the process takes away from the permissions of new files. It
 // can only be read by setting it, so that is done once.
 var umask = sync.OnceValue(func() fs.FileMode {

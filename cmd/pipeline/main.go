@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"strings"
 	"sync"
@@ -30,7 +31,12 @@ const (
 	exitStopped  = 130 // stopped by a signal; the same command goes on
 )
 
-func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	// net/http logs what it cannot make sense of, people's data and all; what
+	// matters of it comes back as an error
+	log.SetOutput(io.Discard)
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is the whole program, for tests as well.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {

@@ -50,3 +50,19 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+// A file with the line ends of the old Mac is one long row of names to a reader
+// of CSV; read as such it would have no records.
+func TestCarriageReturnsAreNoLineEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(path, []byte("id,email\r1,a\r2,b\r"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := file.Connector().Open(t.Context(), pipeline.SourceConfig{Options: pipeline.Options{"path": path, "delimiter": ","}, World: &pipeline.World{}})
+	if err == nil {
+		err = s.Read(t.Context(), "", func(p *pipeline.Page) error { return nil })
+	}
+	if err == nil || !strings.Contains(err.Error(), "carriage return") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -42,6 +42,7 @@ func parsePosition(from pipeline.Position) (p position, err error) {
 
 // input is the text of a file, unzipped and without its byte order mark.
 type input struct {
+	ctx context.Context // of the run
 	io.Reader
 	name    string
 	closers []io.Closer
@@ -52,7 +53,7 @@ type input struct {
 type yielded struct{ error }
 
 func (s *source) input(ctx context.Context) (*input, error) {
-	in := &input{name: s.options.Path}
+	in := &input{name: s.options.Path, ctx: ctx}
 	if in.name == "-" {
 		in.name = "stdin"
 		in.Reader = &cancelReader{ctx: ctx, from: s.world.Stdin}
@@ -111,6 +112,9 @@ func (in *input) fill(buf []byte, want int) (_ []byte, eof bool, err error) {
 		buf = append(make([]byte, 0, want), buf...)
 	}
 	for empty := 0; len(buf) < want; {
+		if in.ctx.Err() != nil { // a line may have no end
+			return buf, false, context.Cause(in.ctx)
+		}
 		n, err := in.Read(buf[len(buf):want])
 		buf = buf[:len(buf)+n]
 		switch {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 	"unsafe"
 
@@ -86,6 +87,9 @@ func (r *rows) names() error {
 	for i, name := range r.cells {
 		if len(name) == 0 {
 			return fmt.Errorf("line %d: column %d has no name", r.at.line+1, i+1)
+		}
+		if bytes.ContainsFunc(bytes.ReplaceAll(name, []byte("\r\n"), []byte{'\n'}), func(c rune) bool { return unicode.IsControl(c) && c != '\n' }) {
+			return fmt.Errorf("line %d: the name of column %d has a carriage return or another control character in it; lines end with a line feed, so save the file with the line ends of Unix or Windows", r.at.line+1, i+1)
 		}
 		if first, twice := column[string(name)]; twice {
 			return fmt.Errorf("line %d: columns %d and %d are both called %q", r.at.line+1, first, i+1, name)

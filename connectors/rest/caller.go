@@ -233,7 +233,7 @@ func backoff(try int) time.Duration {
 // nothing of use. It is a number of seconds or a date.
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then it is the largest there is
 		const most = 10 * 365 * 24 * 60 * 60 // beyond that a Duration would overflow some day
 		return time.Duration(max(0, min(seconds, most))) * time.Second
 	}

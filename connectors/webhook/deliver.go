@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,9 +143,29 @@ func (w *worker) judge(got answer) (*pipeline.RefusedRow, error) {
 	}
 	return &pipeline.RefusedRow{
 		Reason: answers(got.status),
-		Answer: strings.ToValidUTF8(string(got.text), "\uFFFD"),
+		Answer: w.redact(strings.ToValidUTF8(string(got.text), "\uFFFD")),
 	}, nil
 }
+
+// redact takes out of an answer what the request brought of secrets: a receiver
+// may echo it.
+func (w *worker) redact(text string) string {
+	secrets := slices.Collect(maps.Values(w.headers))
+	for _, values := range w.url.Query() {
+		secrets = append(secrets, values...)
+	}
+	for _, secret := range secrets {
+		for _, part := range append(strings.Fields(secret), secret) { // "Bearer" and what is behind it
+			if len(part) >= minSecret {
+				text = strings.ReplaceAll(text, part, "***")
+			}
+		}
+	}
+	return text
+}
+
+// minSecret is the length from which a text is taken for a secret.
+const minSecret = 8
 
 func (w *worker) redirected(got answer) error {
 	to := linkFrom(w.url, got.location)

@@ -55,6 +55,33 @@ func appendJSON(b []byte, v any) []byte {
 	}
 }
 
+// sizeOf is about how long the JSON of v is; lists of one text many times over
+// are small in memory and huge as text.
+func sizeOf(v any) int {
+	switch v := v.(type) {
+	case string:
+		return len(v) + 2
+	case rawList:
+		return len(v)
+	case rawObject:
+		return len(v)
+	case []any:
+		n := 2
+		for _, item := range v {
+			n += sizeOf(item) + 1
+		}
+		return n
+	case map[string]any:
+		n := 2
+		for name, item := range v {
+			n += len(name) + sizeOf(item) + 4
+		}
+		return n
+	default:
+		return 8
+	}
+}
+
 func appendObject(b []byte, v map[string]any) []byte {
 	names := make([]string, 0, len(v))
 	for name := range v {

@@ -119,6 +119,9 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 	if err != nil {
 		return value.Value{}, p.evalError(err)
 	}
+	if err := m.spend(sizeOf(out)); err != nil {
+		return value.Value{}, &EvalError{Code: codeTooMuch, To: len(p.source), Message: tooMuch().message}
+	}
 	result, err = store(out)
 	if err != nil {
 		return value.Value{}, &EvalError{Code: codeRange, To: len(p.source), Message: err.Error()}

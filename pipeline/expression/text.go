@@ -41,9 +41,12 @@ func textFunctions() []*function {
 			Example: `padLeft("42", 5, "0")`, Result: `"00042"`}, params: []param{text, count, {name: "fill", want: isText}}, optional: 1, result: textual, run: padLeft},
 		{Function: Function{Name: "string", Group: "text", Signature: "string(value)", Doc: "The value as text: a number as it was written, a date as 2006-01-02, a timestamp as RFC 3339 in UTC, a list or an object as JSON. Null has no text: write string(id ?? \"\").",
 			Example: `string(number("1000.50"))`, Result: `"1000.50"`}, params: []param{{name: "value", want: anything, null: true}}, result: textual,
-			run: func(_ *Machine, a []any) (any, error) {
+			run: func(m *Machine, a []any) (any, error) {
 				if _, ok := a[0].(string); ok {
 					return a[0], nil
+				}
+				if err := m.spend(sizeOf(a[0])); err != nil {
+					return nil, err
 				}
 				return textOf(a[0])
 			}},

@@ -15,8 +15,7 @@ import (
 const MaxElements = 1 << 20
 
 // Elements calls yield with each element of the array that doc is ("" in
-// envelopes) or that it holds under the first of the names in envelopes that is
-// there with an array. Only the structure is looked at, so that one bad element
+// envelopes) or that it holds under one of the names in envelopes. Only the structure is looked at, so that one bad element
 // is one bad element; where the structure is broken the error says how, and
 // what was yielded before is not to be used.
 func Elements(doc []byte, envelopes []string, yield func(elem []byte)) error {
@@ -56,13 +55,13 @@ func Members(doc []byte, yield func(name, value []byte)) error {
 }
 
 func envelope(doc []byte, i int, envelopes []string, yield func([]byte)) error {
-	at := make([]int, len(envelopes)) // where the array of each envelope begins
-	var names []string
-	end, err := members(doc, i, func(text []byte, start, _ int) {
-		name := string(text)
+	list := -1 // where the array of an envelope begins
+	var names, lists []string
+	end, err := members(doc, i, func(key []byte, start, _ int) {
+		name := string(key)
 		names = append(names, name)
-		if k := slices.Index(envelopes, name); k >= 0 && name != "" && doc[start] == '[' {
-			at[k] = start
+		if name != "" && doc[start] == '[' && slices.Contains(envelopes, name) {
+			list, lists = start, append(lists, name)
 		}
 	})
 	if err != nil {
@@ -71,16 +70,27 @@ func envelope(doc []byte, i int, envelopes []string, yield func([]byte)) error {
 	if err := atEnd(doc, end); err != nil {
 		return err
 	}
-	for _, start := range at {
-		if start > 0 {
-			_, err := elements(doc, start, yield)
-			return err
+	switch {
+	case len(lists) > 1:
+		return fmt.Errorf("it has a list under each of %s, and nothing says which one counts", strings.Join(lists, ", "))
+	case list >= 0:
+		_, err := elements(doc, list, yield)
+		return err
+	}
+	for k, name := range names {
+		if !isName(name) { // it may be anybody's
+			names[k] = "…"
 		}
 	}
 	if len(names) > 8 {
 		names = append(names[:8], "…")
 	}
 	return fmt.Errorf("%s is wanted, found an object with the names %s", envelopeWords(envelopes), strings.Join(names, ", "))
+}
+
+// isName reports whether a member's name is what programs call things.
+func isName(s string) bool {
+	return len(s) < 40 && strings.Trim(s, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 func envelopeWords(envelopes []string) string {

@@ -135,6 +135,9 @@ func (c *compiler) rejects() {
 	r := rejectsPlan{path: c.plan.name + ".rejects.jsonl", maxCount: -1, maxPercent: 100}
 	if path := c.expand(c.m.Rejects.Path); path != "" {
 		r.path = path
+		if path == "-" {
+			c.err("bad-value", c.m.Rejects.Path.Span(), "rejects go to a file, not to stdout", "name a file, or leave path out")
+		}
 	}
 	if max := c.expand(c.m.Rejects.Max); max != "" {
 		share, isShare := strings.CutSuffix(max, "%")

@@ -56,6 +56,7 @@ type rowSink struct {
 	target  string // for people
 	address string // for the ledger
 	deletes bool
+	atOnce  int         // rows that are given to it before they are recorded
 	run     *ledger.Run // nil: nothing is remembered in this run
 
 	entries []ledger.Entry
@@ -66,6 +67,12 @@ type rowSink struct {
 func hashed(address string) string {
 	sum := sha256.Sum256([]byte(address))
 	return hex.EncodeToString(sum[:16])
+}
+
+// atOnce is how many rows a sink is given before they are recorded: few, so that
+// a run that dies repeats few, and enough for all that it does at once.
+func atOnce(o Options) int {
+	return max(32, 4*int(max(1, o.Int("batch"))*max(1, o.Int("concurrency"))))
 }
 
 // openDelivery opens the ledger, where there are sinks that need one.
@@ -227,26 +234,53 @@ func (r *run) deliverTo(ctx context.Context, s *rowSink, j *job) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err := s.Write(ctx, &d.batch)
+	var refused []RefusedRow
+	for from := 0; from < len(rows); from += s.atOnce {
+		to := min(from+s.atOnce, len(rows))
+		some, err := r.deliverSome(ctx, s, from, rows[from:to])
+		refused = append(refused, some...)
+		if err != nil {
+			return err
+		}
+		// a count of rejects ends the run at once, and not when the page is through
+		if max := r.plan.rejects.maxCount; max >= 0 && r.report.Rejected+len(j.rejected)+len(refused) > max && !r.o.AnyRejects {
+			break
+		}
+	}
+	if len(refused) > 0 {
+		r.refuse(j, s, rows, refused)
+	}
+	return nil
+}
+
+// deliverSome gives some rows of d.batch, which are rows of the page by their
+// index, to a sink, and records what was delivered.
+func (r *run) deliverSome(ctx context.Context, s *rowSink, from int, rows []int) ([]RefusedRow, error) {
+	all := &r.delivery.batch
+	n := len(all.Columns)
+	err := s.Write(ctx, &Batch{Columns: all.Columns, slab: all.slab[from*n : (from+len(rows))*n]})
 	refused, only := err.(*Refused) //nolint:errorlint // joined with another error it is that error that counts
 	if err != nil && !only {
-		return err
+		return nil, err
+	}
+	if refused == nil {
+		refused = &Refused{}
 	}
 	delivered := make([]ledger.Entry, 0, len(rows))
 	for i, row := range rows {
-		if refused == nil || !slices.ContainsFunc(refused.Rows, func(one RefusedRow) bool { return one.Row == i }) {
+		if !slices.ContainsFunc(refused.Rows, func(one RefusedRow) bool { return one.Row == i }) {
 			delivered = append(delivered, s.entries[row])
 		}
 	}
 	if s.run != nil {
 		if err := s.run.Delivered(delivered); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if refused != nil {
-		r.refuse(j, s, rows, refused)
+	for i := range refused.Rows {
+		refused.Rows[i].Row += from
 	}
-	return nil
+	return refused.Rows, nil
 }
 
 // changed fills s.entries and s.known for the rows of the page.
@@ -281,10 +315,10 @@ func appendRow(dst []byte, columns []Column, row []value.Value) []byte {
 
 // refuse makes rejects of the records of refused rows. A later row sink does
 // not get them, and neither do files.
-func (r *run) refuse(j *job, s *rowSink, rows []int, refused *Refused) {
+func (r *run) refuse(j *job, s *rowSink, rows []int, refused []RefusedRow) {
 	answers := map[int]RefusedRow{} // by record
 	var items []int
-	for _, one := range refused.Rows {
+	for _, one := range refused {
 		item := j.items[rows[one.Row]]
 		if _, ok := answers[item]; !ok {
 			answers[item] = one

@@ -4,7 +4,9 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"pipeline/pipeline/diag"
 )
@@ -18,6 +20,15 @@ type Files struct {
 	// meant, or empty. It may be nil.
 	Near func(name string) string
 	Seen diag.Files
+
+	found []string // by Exists
+}
+
+// Names are the files that there are among those that were asked for, in order.
+func (f *Files) Names() []string {
+	names := append(slices.Collect(maps.Keys(f.Seen)), f.found...)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Exists reports why a file cannot be read, or nil, without reading it whole.
@@ -26,7 +37,11 @@ func (f *Files) Exists(name string) error {
 		_, err := f.Open(name)
 		return err
 	}
-	return f.Stat(name)
+	if err := f.Stat(name); err != nil {
+		return err
+	}
+	f.found = append(f.found, name)
+	return nil
 }
 
 // Open is the content of a file.

@@ -146,6 +146,25 @@ func (p *Plan) Targets() []string {
 	return out
 }
 
+// Outputs are the paths that a run writes as the mapping has them, the reject
+// file among them; "-" is stdout.
+func (p *Plan) Outputs() []string {
+	out := []string{p.rejects.path}
+	for _, s := range p.sinks {
+		if !s.connector.Rows {
+			out = append(out, s.target)
+		}
+	}
+	return out
+}
+
+// ReadsStdin reports whether the source is stdin.
+func (p *Plan) ReadsStdin() bool {
+	return slices.ContainsFunc(p.source.connector.Options, func(o Option) bool {
+		return o.Type == TypeInput && p.source.options.String(o.Name) == "-"
+	})
+}
+
 // Adds reports whether a sink adds to a file that is there.
 func (p *Plan) Adds() bool {
 	return slices.ContainsFunc(p.sinks, func(s planSink) bool { return s.connector.Adds != nil && s.connector.Adds(s.options) })

@@ -38,6 +38,7 @@ func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
 		return err
 	}
 	all, files := a.check(names, "")
+	overlaps(all, files, "", false)
 	var list diag.List
 	for _, c := range all {
 		list = append(list, c.diags...)

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // platform is a GEVME that counts its calls and can end a process at one of
@@ -20,10 +23,11 @@ type platform struct {
 	*httptest.Server
 	records, page int
 
-	mu     sync.Mutex
-	calls  map[string]int // by query
-	during func(call int) // is told of each call before it is answered
-	after  func(call int) // … and after
+	mu      sync.Mutex
+	calls   map[string]int // by query
+	revoked bool           // no token is good any more
+	during  func(call int) // is told of each call before it is answered
+	after   func(call int) // … and after
 }
 
 func newPlatform(t *testing.T, records, page int) *platform {
@@ -38,7 +42,12 @@ func (p *platform) serve(w http.ResponseWriter, r *http.Request) {
 	p.calls[r.URL.RawQuery]++
 	call := p.total()
 	during, after := p.during, p.after
+	revoked := p.revoked
 	p.mu.Unlock()
+	if revoked {
+		http.Error(w, "token revoked", http.StatusUnauthorized)
+		return
+	}
 	if during != nil {
 		during(call)
 	}
@@ -340,4 +349,65 @@ func TestStopAndGoOn(t *testing.T) {
 	}
 	got, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
 	assertWhole(t, string(got), 110)
+}
+
+// A token that is withdrawn in the middle ends the run, says what to do, and what
+// was fetched is not fetched again.
+func TestTokenRevokedInTheMiddle(t *testing.T) {
+	p := newPlatform(t, 110, 20)
+	dir := workplace(t, p)
+	p.hook(nil, func(call int) {
+		if call == 2 {
+			p.mu.Lock()
+			p.revoked = true
+			p.mu.Unlock()
+		}
+	})
+	first, said := process(t, dir, "run", "m.yaml")
+	_ = first.Run()
+	if code := first.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(said.String(), "log in again: set PIPELINE_GEVME_TOKEN") {
+		t.Fatalf("exit code %d\n%s", code, said)
+	}
+	p.hook(nil, nil)
+	p.mu.Lock()
+	p.revoked = false
+	p.mu.Unlock()
+	second, said := process(t, dir, "run", "m.yaml")
+	if err := second.Run(); err != nil || !strings.Contains(said.String(), "4 calls, 2 answers from the tape") {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	got, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	assertWhole(t, string(got), 110)
+}
+
+// An incremental run asks for what changed since the last one began, and looks
+// back ten minutes behind that.
+func TestIncremental(t *testing.T) {
+	p := newPlatform(t, 5, 20)
+	dir := workplace(t, p)
+	rewrite(t, dir, "fields:\n", "  sync: incremental\nkey: [id]\nfields:\n")
+	rewrite(t, dir, "{path: out.csv}", "{path: out.csv, mode: merge}")
+	for range 2 {
+		cmd, said := process(t, dir, "run", "m.yaml")
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+	}
+	var since []string
+	for query := range p.calls {
+		values, _ := url.ParseQuery(query)
+		since = append(since, values.Get("modifiedFrom"))
+	}
+	slices.Sort(since)
+	if len(since) != 2 || since[0] != "" {
+		t.Fatalf("the runs asked for what changed since %q", since)
+	}
+	at, err := strconv.ParseInt(since[1], 10, 64)
+	if age := time.Since(time.UnixMilli(at)); err != nil || age < 10*time.Minute || age > 11*time.Minute {
+		t.Errorf("the second run looked back %v", age)
+	}
+	got, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	if lines := strings.Count(string(got), "\n"); lines != 6 {
+		t.Errorf("%d lines, want a header and 5 rows\n%s", lines, got)
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ import (
 
 	"pipeline/connectors/rest"
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // runFlags are the flags of run.
@@ -96,9 +98,13 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 
 func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	all, files := a.check(args, f.state)
+	overlaps(all, files, f.out, true)
 	list, err := a.problems(all, files)
 	if err != nil {
 		return err
+	}
+	if list.HasErrors() && f.json {
+		return a.wrongAsJSON(list)
 	}
 	if list.HasErrors() {
 		errors, _ := list.Count()
@@ -111,6 +117,23 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	stop, undo := a.signals()
 	defer undo()
 	return a.runAll(ctx, all, f, stop)
+}
+
+// wrongAsJSON is the events of a run that did not begin: programs read stdout.
+func (a *app) wrongAsJSON(list diag.List) error {
+	events := json.NewEncoder(a.stdout)
+	events.SetEscapeHTML(false)
+	errors, _ := list.Count()
+	for _, d := range list {
+		at := fmt.Sprintf("%s:%d:%d", d.Span.File, d.Span.Start.Line, d.Span.Start.Column)
+		if err := events.Encode(map[string]any{"event": "diagnostic", "severity": d.Severity.String(), "code": d.Code, "at": at, "message": d.Message, "hint": d.Hint}); err != nil {
+			return err
+		}
+	}
+	if err := events.Encode(map[string]any{"event": "summary", "error": plural(errors, "error") + "; nothing was run", "exit": exitWrong}); err != nil {
+		return err
+	}
+	return exitCode(exitWrong)
 }
 
 // beside is how many mappings run beside each other.

@@ -30,6 +30,12 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, block := range fence.FindAllSubmatch(text, -1) {
+			if string(block[1]) == "yaml" && bytes.HasPrefix(block[2], []byte("name: ")) {
+				_, diags := rest.New().Declare(name, block[2], func(string) ([]byte, error) { return []byte(`{}`), nil })
+				if len(diags) > 0 {
+					t.Errorf("%s: %v\n%s", name, diags, block[2])
+				}
+			}
 			if string(block[1]) == "yaml" && bytes.HasPrefix(block[2], []byte("version: 1")) {
 				compileSnippet(t, name, block[2])
 				mappings++

@@ -144,4 +144,6 @@ type SourceDecl struct {
 type RejectsDecl struct {
 	Path Text
 	Max  Text
+
+	Retry Text
 }

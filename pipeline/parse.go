@@ -34,7 +34,7 @@ var (
 	sourceKeys  = []string{"connection", "stream", "schema", "rate", "concurrency", "rate_override", "sync", "tape", "resume"}
 	fieldKeys   = []string{"value", "type", "timezone", "required", "description"}
 	lookupKeys  = []string{"path", "key", "value"}
-	rejectsKeys = []string{"path", "max"}
+	rejectsKeys = []string{"path", "max", "retry"}
 )
 
 func (p *parser) mapping(n *yaml.Node) *Mapping {
@@ -157,7 +157,7 @@ func (p *parser) rejects(e entry) RejectsDecl {
 		return RejectsDecl{}
 	}
 	entries := p.entries(e.value, "rejects", rejectsKeys)
-	return RejectsDecl{Path: p.text(entries["path"], "path"), Max: p.text(entries["max"], "max")}
+	return RejectsDecl{Path: p.text(entries["path"], "path"), Max: p.text(entries["max"], "max"), Retry: p.text(entries["retry"], "retry")}
 }
 
 func (p *parser) sinks(e entry, at diag.Span) []ConnectorDecl {

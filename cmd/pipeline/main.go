@@ -41,7 +41,6 @@ func main() {
 // run is the whole program, for tests as well.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	engine := rest.New()
-	engine.ShareLimits(rest.LimitsFolder)
 	a := &app{engine: engine, registry: connectors.All(engine), stdin: stdin, stdout: stdout, stderr: stderr}
 	if _, ok := stderr.(*os.File); !ok {
 		a.stdout, a.stderr = &lockedWriter{w: stdout}, &lockedWriter{w: stderr}

@@ -114,6 +114,9 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	if err := a.conflicts(all, f); err != nil {
 		return err
 	}
+	if !f.sandbox { // which nobody else calls
+		a.engine.ShareLimits(rest.LimitsFolder)
+	}
 	stop, undo := a.signals()
 	defer undo()
 	return a.runAll(ctx, all, f, stop)

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"strings"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"pipeline/pipeline/diag"
@@ -19,7 +21,20 @@ func (s *Schema) Shape() *value.Shape {
 	b := &shaper{schema: s, on: map[*jsonschema.Schema]bool{}}
 	shape := b.within(object, []*jsonschema.Schema{s.root})
 	shape.Span = s.Span()
+	if m := s.files[0].root.member("properties"); m != nil {
+		shape.Span = m.key // nearer to what is looked for
+	}
+	if title := s.root.Title; title != "" {
+		shape.Doc = article(title) + title
+	}
 	return shape
+}
+
+func article(noun string) string {
+	if strings.ContainsRune("AEIOUaeiou", rune(noun[0])) {
+		return "An "
+	}
+	return "A "
 }
 
 // shaper unfolds a schema.

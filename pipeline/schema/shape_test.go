@@ -49,7 +49,7 @@ func TestShape(t *testing.T) {
 "properties": {"z": {"type": "integer"}, "a": {"type": "number"}, "t": {"type": "boolean"},
 "s": {"type": "string", "format": "date-time", "title": "T", "description": "when"},
 "e": {"enum": ["x", "y", null]}, "n": {"type": ["integer", "number"]}, "m": {"type": ["integer", "string"]}, "any": {}}}`, `
-json open @1:1
+json open @2:1
   z integer @2:16
   a number? @2:42
   t boolean? @2:67
@@ -60,18 +60,18 @@ json open @1:1
   any unknown? @4:110
 `},
 		{"closed", `{"additionalProperties": false, "properties": {"a": {"type": "string"}}}`, `
-json @1:1
+json @1:33
   a string? @1:48
 `},
 		{"null is no type, and required", `{"required": ["a", "b", "c", "d"], "properties": {"a": {"type": ["string", "null"]}, "b": {"oneOf": [{"type": "null"}, {"type": "string", "enum": ["x"]}]}, "c": {"const": "k"}, "d": {"type": "string", "not": {"const": ""}}}}`, `
-json open @1:1
+json open @1:36
   a string? @1:51
   b string? ["x"] @1:86
   c string ["k"] @1:157
   d string @1:178
 `},
 		{"lists", `{"properties": {"a": {"type": "array", "items": {"type": "object", "required": ["q"], "properties": {"q": {"type": "string"}}}}, "b": {"items": {"type": "integer"}}, "c": {"type": "array"}}}`, `
-json open @1:1
+json open @1:2
   a list(json)? @1:17
     [] json open @1:49
       q string @1:102

@@ -87,6 +87,12 @@ func TestSandboxKeepsOffRealFiles(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 	put(t, "m.yaml", fmt.Sprintf(mapping, ""))
+	if code, said := program(t, "run", "m.yaml"); code != exitFailed || !strings.Contains(said, "pipeline run --sandbox m.yaml") {
+		t.Errorf("without a token: exit code %d\n%s", code, said)
+	}
+	if code, said := program(t, "run", "--sandbox", "--out", t.TempDir(), "m.yaml"); code != exitDone {
+		t.Errorf("what was offered does not work: exit code %d\n%s", code, said)
+	}
 	put(t, ".pipeline/m/last.tape", "of a real run")
 	if code, said := program(t, "run", "--sandbox", "m.yaml"); code != exitWrong || !strings.Contains(said, "has been run for real") {
 		t.Errorf("exit code %d\n%s", code, said)

@@ -199,7 +199,7 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		if f.sandbox && f.out == "" && c.plan.Adds() {
 			return usage("%s adds to files, and --sandbox would add made-up people; give it another place with --out DIR", c.file)
 		}
-		if f.sandbox && f.out == "" && exists(filepath.Join(stateFolder(f.state, c.file), c.plan.Name())) {
+		if f.sandbox && f.out == "" && published(filepath.Join(stateFolder(f.state, c.file), c.plan.Name())) {
 			return usage("%s has been run for real, and --sandbox would put made-up people into its files; give them another place with --out DIR", c.file)
 		}
 		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
@@ -214,9 +214,15 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 	return nil
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+// published reports whether a run of the mapping with that state came to its
+// end: then its files are real.
+func published(state string) bool {
+	for _, kept := range []string{"last.tape", "position.json", "ledger.db"} {
+		if _, err := os.Stat(filepath.Join(state, kept)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // isLoopback reports whether an address is of this machine.

@@ -79,7 +79,7 @@ func (c *compiler) step(t Text) step {
 		c.err("variable-in-expression", t.Span(), "expressions cannot see the environment", "${…} works in options and paths; write the value here")
 		return step{}
 	}
-	s := step{file: filepath.Base(t.file.name), locate: diag.Locate(t.file.name, t.file.src, t.node)}
+	s := step{file: filepath.Base(t.file.name), locate: t.file.index().Locate(t.node)}
 	program, problems := expression.Compile(t.Value, c.scope)
 	c.problems(s.locate, problems)
 	if program == nil {

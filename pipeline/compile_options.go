@@ -117,7 +117,7 @@ func (c *compiler) template(t Text) (any, bool) {
 		return nil, false
 	}
 	template, problems := compileTemplate(t.Value)
-	c.problems(diag.Locate(t.file.name, t.file.src, t.node), problems)
+	c.problems(t.file.index().Locate(t.node), problems)
 	return template, template != nil
 }
 

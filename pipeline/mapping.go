@@ -41,6 +41,16 @@ type Text struct {
 type sourceFile struct {
 	name string
 	src  []byte
+
+	places *diag.Source // src with an index of its lines; made when it is asked for
+}
+
+// index is the file with its places, indexed once and not for each of them.
+func (f *sourceFile) index() *diag.Source {
+	if f.places == nil {
+		f.places = diag.NewSource(f.name, f.src)
+	}
+	return f.places
 }
 
 // Missing reports whether the file does not say this.
@@ -49,7 +59,7 @@ func (t Text) Missing() bool { return t.node == nil }
 // Span is where the text stands.
 func (t Text) Span() diag.Span { return t.file.span(t.node) }
 
-func (f *sourceFile) span(n *yaml.Node) diag.Span { return diag.NodeSpan(f.name, f.src, n) }
+func (f *sourceFile) span(n *yaml.Node) diag.Span { return f.index().NodeSpan(n) }
 
 // path is where an input lies that the file names as path.
 func (f *sourceFile) path(path string) string {

@@ -310,7 +310,7 @@ func (p *parser) expression(e entry, what string) Text {
 		return Text{}
 	}
 	at := p.origins.of(n)
-	if span, cut := diag.CutByComment(at.file.name, at.file.src, n); cut {
+	if span, cut := at.file.index().CutByComment(n); cut {
 		p.diags = p.diags.Error("yaml-comment", span, "YAML takes this for a comment, so the expression ends before it", `quote the whole expression, or write it under a |`)
 		return Text{}
 	}

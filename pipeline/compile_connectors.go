@@ -205,6 +205,7 @@ func (c *compiler) sourceSchema(t Text) {
 	c.diags = append(c.diags, diags...)
 	if !diags.HasErrors() {
 		c.scope.Record = s.Shape()
+		c.plan.record = c.scope.Record
 		c.remember(doc)
 	}
 }

@@ -50,7 +50,7 @@ func (c *compiler) expressions() {
 }
 
 func (c *compiler) field(d FieldDecl) fieldStep {
-	f := fieldStep{step: c.step(d.Value), name: d.Name.Value}
+	f := fieldStep{step: c.step(d.Value), name: d.Name.Value, nameAt: d.Name.Span()}
 	f.declared = c.typeOf(d.Type)
 	f.required = c.boolean(d.Required)
 	if d.Timezone.Missing() {
@@ -218,7 +218,7 @@ func (c *compiler) target() {
 		return
 	}
 	names := c.fieldNames()
-	c.plan.check = target.Row(names)
+	c.plan.check, c.plan.target = target.Row(names), target
 	for _, name := range target.Required() {
 		if slices.Contains(names, name) {
 			continue

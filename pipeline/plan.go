@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"pipeline/pipeline/diag"
@@ -28,6 +30,8 @@ type Plan struct {
 	where  *step
 	fields []fieldStep
 
+	record    *value.Shape   // of a record; nil: nothing is known
+	target    *schema.Schema // of the rows; nil: there is none
 	columns   []Column
 	check     *schema.RowCheck // nil: there is no target schema
 	key       []int            // columns that make a row the same row
@@ -78,6 +82,7 @@ type letStep struct {
 type fieldStep struct {
 	step
 	name     string
+	nameAt   diag.Span      // of its name
 	declared value.Type     // what to convert to; unknown: as it comes
 	zone     *time.Location // where a day begins, for timestamp to date
 	required bool
@@ -130,6 +135,73 @@ func (p *Plan) Name() string { return p.name }
 
 // Columns are the columns of the rows, in order.
 func (p *Plan) Columns() []Column { return p.columns }
+
+// FieldInfo says what a column is, and what it is made of.
+type FieldInfo struct {
+	Column
+	Expression string
+	Span       diag.Span // of the expression, in the file that has it
+	NameSpan   diag.Span // of the field's name
+	// Reads are the paths of the record that the expression reads, such as
+	// "ticket.name"; of a name of let: or each:, what is read for it.
+	Reads  []string
+	Target schema.Column // what the target says of it; the zero Column without a target
+}
+
+// Fields are the columns with what they are made of, in order.
+func (p *Plan) Fields() []FieldInfo {
+	out := make([]FieldInfo, len(p.fields))
+	for i, f := range p.fields {
+		out[i] = FieldInfo{
+			Column: p.columns[i], Expression: f.program.Source(), Span: f.locate.Span(0, len(f.program.Source())),
+			NameSpan: f.nameAt, Reads: p.readsOf(f.step),
+		}
+		if p.target != nil {
+			out[i].Target = p.target.Column(f.name)
+		}
+	}
+	return out
+}
+
+// readsOf are the paths of the record that a step needs, each once.
+func (p *Plan) readsOf(s step) []string {
+	var out []string
+	add := func(path string) {
+		if !slices.Contains(out, path) {
+			out = append(out, path)
+		}
+	}
+	for _, r := range s.program.Reads() {
+		name := r.Path[0]
+		from := slices.IndexFunc(p.lets, func(l letStep) bool { return r.Local && l.name == name })
+		if from >= 0 {
+			for _, path := range p.readsOf(p.lets[from].step) {
+				add(path)
+			}
+			continue
+		}
+		add(strings.Join(r.Path, "."))
+	}
+	return out
+}
+
+// KeyColumns are the columns of key:, by their place; nil where there is none.
+func (p *Plan) KeyColumns() []int { return p.key }
+
+// Stream is what the source reads.
+func (p *Plan) Stream() Stream { return p.source.stream }
+
+// Record is what is known of a record, nil where nothing is.
+func (p *Plan) Record() *value.Shape { return p.record }
+
+// Limit is how fast the source is asked.
+func (p *Plan) Limit() Limit { return p.source.limit }
+
+// Connection is whose credentials the source uses.
+func (p *Plan) Connection() string { return p.source.connection }
+
+// SourceOptions are the options of the source.
+func (p *Plan) SourceOptions() Options { return maps.Clone(p.source.options) }
 
 // SourceName is the connector that records come from.
 func (p *Plan) SourceName() string { return p.source.connector.Name }

@@ -181,6 +181,12 @@ func (r *run) open(ctx context.Context) (Source, error) {
 		return nil, err
 	}
 	r.reject, r.causes = reject, map[string]int{}
+	return r.openSource(ctx)
+}
+
+// openSource opens what the records come from.
+func (r *run) openSource(ctx context.Context) (Source, error) {
+	p := r.plan
 	if r.o.Source != nil {
 		return r.o.Source, nil
 	}
@@ -188,7 +194,7 @@ func (r *run) open(ctx context.Context) (Source, error) {
 	maps.Copy(options, r.o.Override)
 	return p.source.connector.Open(ctx, SourceConfig{
 		Mapping: p.name, Connector: p.source.connector.Name, Options: options, Stream: p.source.stream.Name,
-		Limit: p.source.limit, Connection: p.source.connection, World: w,
+		Limit: p.source.limit, Connection: p.source.connection, World: r.o.World,
 		Since: r.since(), Tape: r.tape(), Offline: r.kept.replay,
 	})
 }

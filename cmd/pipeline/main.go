@@ -124,7 +124,15 @@ first call; a bad record is kept, with the reason, and never delivered.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.connectorsCommand(), a.functionsCommand(), a.sandboxCommand(), a.purgeCommand(), a.versionCommand())
+	root.AddCommand(
+		a.runCommand(),
+		a.checkCommand(),
+		a.connectorsCommand(),
+		a.functionsCommand(),
+		a.sandboxCommand(),
+		a.purgeCommand(),
+		a.versionCommand(),
+	)
 	return root
 }
 

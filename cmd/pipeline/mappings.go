@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
 	"pipeline/pipeline"
 	"pipeline/pipeline/diag"
 )
@@ -176,7 +174,4 @@ func (a *app) problems(all []checked, files *pipeline.Files) (diag.List, error) 
 }
 
 // colour reports whether stderr is a terminal that wants colours.
-func (a *app) colour() bool {
-	f, ok := a.stderr.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
-}
+func (a *app) colour() bool { return terminalOf(a.stderr).colour }

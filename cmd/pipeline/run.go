@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -199,7 +198,7 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		if f.sandbox && f.out == "" && c.plan.Adds() {
 			return usage("%s adds to files, and --sandbox would add made-up people; give it another place with --out DIR", c.file)
 		}
-		if f.sandbox && f.out == "" && published(filepath.Join(stateFolder(f.state, c.file), c.plan.Name())) {
+		if f.sandbox && f.out == "" && published(stateOf(f.state, c)) {
 			return usage("%s has been run for real, and --sandbox would put made-up people into its files; give them another place with --out DIR", c.file)
 		}
 		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
@@ -271,28 +270,22 @@ func (a *app) signals() (stop chan struct{}, undo func()) {
 // runPlan runs one mapping and says how it went.
 func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipeline.Share, stop <-chan struct{}) result {
 	show := newShow(a, c, f)
-	world := &pipeline.World{
-		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
-		Token:  func(connection string) (pipeline.Token, error) { return environmentToken(connection, c) },
-		OutDir: f.out, Sample: f.limit > 0 && f.out == "",
-		Calls:  show.call,
-		Notice: show.notice,
-	}
+	world := a.world(c)
+	world.OutDir, world.Sample = f.out, f.limit > 0 && f.out == ""
+	world.Calls, world.Notice = show.call, show.notice
 	o := pipeline.RunOptions{
 		World: world, Limit: f.limit, Stop: stop, Progress: show.progress, Notice: show.notice,
 		Replay: f.replay, Fresh: f.fresh, AllowDeletes: f.deletes, Share: share,
 	}
 	if !f.sandbox && f.limit == 0 {
-		o.State = filepath.Join(stateFolder(f.state, c.file), c.plan.Name())
+		o.State = stateOf(f.state, c)
 	}
 	if f.sandbox {
-		s, err := a.startSandbox(ctx, c.plan)
+		leave, err := a.enterSandbox(ctx, c.plan, &o)
 		if err != nil {
 			return show.failed(pipeline.Report{Mapping: c.plan.Name()}, err)
 		}
-		defer s.close()
-		o.Override = pipeline.Options{"base_url": s.baseURL}
-		world.Token = func(string) (pipeline.Token, error) { return s.token, nil }
+		defer leave()
 	}
 	show.start()
 	report, err := c.plan.Run(ctx, o)

@@ -85,7 +85,7 @@ func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
 	case value.List:
 		shape.Elem = b.elem(all)
 	case value.String:
-		shape.Enum = enumOf(all)
+		shape.Enum, shape.Format = enumOf(all), formatOf(all)
 		if b.dates {
 			shape.Kind = dateKind(all)
 		}

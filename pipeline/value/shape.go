@@ -11,6 +11,7 @@ type Shape struct {
 	Open     bool     // an object may have names that Fields does not list
 	Elem     *Shape   // of a list; nil is unknown
 	Enum     []string // the texts that a string may have, where they are listed
+	Format   string   // of a string: "date-time", "email"; empty: none is said
 	Doc      string
 	Span     diag.Span // where it is declared; zero where it is not
 }

@@ -36,6 +36,7 @@ const (
 	maxNodes   = 2000    // of the syntax tree
 	maxLowered = 10_000  // of the tree that is compiled
 	maxNesting = 3       // of functions that walk a list inside each other
+	probeNodes = 4       // that a probe adds to the tree that is compiled
 )
 
 // Scope is what an expression may name.
@@ -48,6 +49,9 @@ type Scope struct {
 	Locals map[string]*value.Shape
 	// Tables are what lookup() looks into, by name.
 	Tables map[string]Table
+	// Cover puts probes into the program, which Machine.Covered reads. It costs
+	// time; tests of mappings set it.
+	Cover bool
 }
 
 // Problem is one thing wrong with an expression. From and To are byte offsets
@@ -82,6 +86,8 @@ type Program struct {
 
 	questions []string // that are asked with answer()
 	form      []string // that the schema lists, where it does
+
+	branches []Branch // that are probed
 }
 
 // Reads are the things the program reads, in the order in which they are first

@@ -32,6 +32,8 @@ type lowering struct {
 	names []alias // let x = …; and what it is called in the code
 	sites map[siteKey]site
 	fns   conf.FunctionsTable
+
+	branches []Branch // with Scope.Cover
 }
 
 type alias struct{ name, code string }
@@ -68,6 +70,7 @@ func lower(src string, tree ast.Node, c *checker) (p *Program, err error) {
 		}
 	}()
 	root := l.node(tree)
+	p.branches = l.branches
 	config := conf.New(map[string]any{})
 	config.Functions = l.fns
 	p.code, err = compiler.Compile(&parser.Tree{Node: root, Source: file.NewSource(src)}, config)
@@ -123,7 +126,7 @@ var plain = reflect.TypeFor[bool]()
 
 // placed finishes a node: its place, its type, and its share of the budget.
 func placed[N ast.Node](l *lowering, n N, at file.Location) N {
-	if l.nodes++; l.nodes > maxLowered {
+	if l.nodes++; l.nodes > maxLowered+probeNodes*len(l.branches) {
 		panic(errTooLarge)
 	}
 	n.SetLocation(at)
@@ -187,7 +190,7 @@ func (l *lowering) node(node ast.Node) ast.Node {
 	case *ast.PointerNode:
 		return placed(l, &ast.PointerNode{Name: n.Name}, at)
 	case *ast.ConditionalNode:
-		return placed(l, &ast.ConditionalNode{Cond: l.test(n.Cond, "?"), Exp1: l.node(n.Exp1), Exp2: l.node(n.Exp2)}, at)
+		return l.conditional(n)
 	case *ast.VariableDeclaratorNode:
 		return l.let(n)
 	case *ast.ArrayNode:
@@ -197,6 +200,14 @@ func (l *lowering) node(node ast.Node) ast.Node {
 	default:
 		panic(fmt.Sprintf("a %T passed the check", node))
 	}
+}
+
+func (l *lowering) conditional(n *ast.ConditionalNode) ast.Node {
+	return placed(l, &ast.ConditionalNode{
+		Cond: l.test(n.Cond, "?"),
+		Exp1: l.taken(n.Exp1, l.node(n.Exp1), "is never taken, for what is asked before it is never true"),
+		Exp2: l.taken(n.Exp2, l.node(n.Exp2), "is never taken, for what is asked before it is never false"),
+	}, n.Location())
 }
 
 // optional is a bound of a slice, null where it is left out.

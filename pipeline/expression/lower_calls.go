@@ -61,9 +61,15 @@ func (l *lowering) binary(n *ast.BinaryNode) ast.Node {
 	both := []ast.Node{n.Left, n.Right}
 	switch n.Operator {
 	case "and", "&&", "or", "||":
-		return placed(l, &ast.BinaryNode{Operator: n.Operator, Left: l.test(n.Left, n.Operator), Right: l.test(n.Right, n.Operator)}, at)
+		return placed(l, &ast.BinaryNode{Operator: n.Operator,
+			Left:  l.outcome(n.Left, l.test(n.Left, n.Operator)),
+			Right: l.outcome(n.Right, l.test(n.Right, n.Operator)),
+		}, at)
 	case "??":
-		return placed(l, &ast.BinaryNode{Operator: "??", Left: l.node(n.Left), Right: l.node(n.Right)}, at)
+		return placed(l, &ast.BinaryNode{Operator: "??",
+			Left:  l.given(n.Left, l.node(n.Left)),
+			Right: l.taken(n.Right, l.node(n.Right), "is never taken, for what stands before ?? is never null"),
+		}, at)
 	case "!=":
 		return l.not(l.callOf("op:==", "!=", at, both, l.node(n.Left), l.node(n.Right)), at)
 	case "^":
@@ -118,7 +124,7 @@ func (l *lowering) walker(n *ast.BuiltinNode) ast.Node {
 	case "sortBy", "groupBy":
 		return l.keyed(n, list, body)
 	default:
-		return l.loop(n.Name, at, list, l.test(body, n.Name))
+		return l.loop(n.Name, at, list, l.outcome(body, l.test(body, n.Name)))
 	}
 }
 

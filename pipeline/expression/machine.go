@@ -42,6 +42,9 @@ type Machine struct {
 	form    []string        // the questions that the running program's schema lists
 	fresh   []string        // questions that it does not
 	watched *byte           // the list that was looked through for those last
+
+	covered map[*Program][]bool // the branches that were taken, by program
+	taken   []bool              // those of the running one
 }
 
 // decoded is a list taken apart, found again by the place of its text.
@@ -101,6 +104,9 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 		return v, nil
 	}
 	m.work, m.list, m.form = maxWork, m.list[:0], p.form
+	if len(p.branches) > 0 {
+		m.taken = m.Covered(p)
+	}
 	for i := range p.reads {
 		v := slots[at[i]]
 		if v.Kind() == value.Invalid {

@@ -183,8 +183,23 @@ func patternCheck(re jsonschema.Regexp) check {
 
 // oneOf compiles an enum or a const.
 func (c *columnCheck) oneOf(code string, values []any) {
-	var e enum
-	var words []string
+	e, words := newEnum(values)
+	c.deepInside = c.deepInside || e.inside
+	reason := "is not " + quoted(words) + ", and nothing else is allowed"
+	if len(words) == 0 {
+		reason = "is there, and only null is allowed"
+	}
+	c.checks = append(c.checks, func(v value.Value) (string, string) {
+		if e.has(v) {
+			return "", ""
+		}
+		return code, reason
+	})
+}
+
+// newEnum is the values that are listed, and how messages write each but null.
+func newEnum(values []any) (e *enum, words []string) {
+	e = &enum{}
 	for _, v := range values {
 		switch v := v.(type) {
 		case string:
@@ -203,23 +218,13 @@ func (c *columnCheck) oneOf(code string, values []any) {
 			words = append(words, "a list or an object of the schema's")
 		}
 	}
-	c.deepInside = c.deepInside || e.inside
-	reason := "is not " + quoted(words) + ", and nothing else is allowed"
-	if len(words) == 0 {
-		reason = "is there, and only null is allowed"
-	}
 	if len(e.texts) > 8 {
 		e.index = make(map[string]bool, len(e.texts))
 		for _, t := range e.texts {
 			e.index[t] = true
 		}
 	}
-	c.checks = append(c.checks, func(v value.Value) (string, string) {
-		if e.has(v) {
-			return "", ""
-		}
-		return code, reason
-	})
+	return e, words
 }
 
 // enum is values to be among.

@@ -18,12 +18,19 @@ type Setup struct {
 	Registry *Registry
 	Files    *Files
 	Getenv   func(name string) (string, bool) // for ${NAME}; nil: nothing is set
+
+	// Placeholder is what stands for a ${NAME} that is not set and has no default,
+	// in tests; where it is nil that is a diagnostic.
+	Placeholder func(name string) string
+	// Cover makes expressions note which of their branches are taken, for Coverage.
+	Cover bool
 }
 
 // Compile finds out whether the mapping makes sense, without the network, and
 // reports all that does not at once. The Plan is nil where there are errors.
 func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {
 	c := &compiler{m: m, setup: s, plan: &Plan{}}
+	c.scope.Cover = s.Cover
 	c.name()
 	c.source()
 	c.lookups()

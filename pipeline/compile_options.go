@@ -223,6 +223,9 @@ func (c *compiler) expand(t Text) string {
 				return v
 			}
 		}
+		if !hasFallback && c.setup.Placeholder != nil {
+			return c.setup.Placeholder(name)
+		}
 		if !hasFallback {
 			c.err("missing-variable", t.Span(), fmt.Sprintf("the variable %s is not set", name), fmt.Sprintf("set it: export %s=…, or %[1]s=… in a file .env beside the mapping", name))
 		}

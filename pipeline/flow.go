@@ -55,6 +55,7 @@ func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCause
 	mappers := make([]*mapper, workers)
 	for i := range mappers {
 		mappers[i] = newMapper(r.plan, r.o.World.Now)
+		mappers[i].seen = r.o.Cover.sighting()
 	}
 	for _, m := range mappers {
 		g.Go(func() error {
@@ -78,6 +79,7 @@ func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCause
 	})
 	err = g.Wait()
 	r.questions(mappers)
+	r.o.Cover.add(mappers)
 	return stopped, err
 }
 

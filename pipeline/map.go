@@ -42,6 +42,8 @@ type mapper struct {
 	row     []value.Value
 	item    int // index of the record in its page
 	made    int // columns of row that are made; -1 where the record could not be read
+
+	seen *sighting // nil: nobody asks what is covered
 }
 
 func newMapper(p *Plan, now time.Time) *mapper {
@@ -133,7 +135,11 @@ func (m *mapper) rowOf(j *job) *reject {
 		return why
 	}
 	if m.plan.where != nil {
-		if keep, why := m.where(); why != nil || !keep {
+		keep, why := m.where()
+		if m.seen != nil && why == nil {
+			m.seen.kept, m.seen.filtered = m.seen.kept || keep, m.seen.filtered || !keep
+		}
+		if why != nil || !keep {
 			return why
 		}
 	}
@@ -148,10 +154,16 @@ func (m *mapper) rowOf(j *job) *reject {
 		m.row[i] = v
 		m.made = i + 1
 	}
+	if m.seen != nil {
+		m.seen.checked(m)
+	}
 	if m.plan.check != nil {
 		if broken := m.plan.check.Check(m.row); broken != nil {
 			return m.violation(broken)
 		}
+	}
+	if m.seen != nil {
+		m.seen.made(m)
 	}
 	j.batch.Append(m.row)
 	j.items = append(j.items, m.item)

@@ -39,6 +39,8 @@ type RunOptions struct {
 	// where AnyRejects is set; both for golden cases.
 	Source     Source
 	AnyRejects bool
+	// Cover is told what of the plan the records come to. It may be nil.
+	Cover *Coverage
 	// Progress is told how far the run is after every page. It may be nil.
 	Progress func(Report)
 }

@@ -71,6 +71,10 @@ type SinkConnector struct {
 	// remembered by key, so that nothing is delivered twice.
 	Rows bool
 
+	// Binary is set for a sink whose files are no text, so that tests compare its
+	// rows instead.
+	Binary bool
+
 	// Typed is set for a sink that has to know the type of every column.
 	Typed bool
 

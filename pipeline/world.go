@@ -17,6 +17,7 @@ type World struct {
 	Stdout io.Writer                              // what `path: "-"` writes
 	Token  func(connection string) (Token, error) // whose credentials a source uses
 	OutDir string                                 // outputs are relative to it; empty is the working directory
+	Sealed bool                                   // outputs stay in OutDir whatever their path says; for tests
 	Sample bool                                   // name published files NAME.sample.EXT
 	Notice func(message string)                   // is told what a user should know while a run goes on; may be nil
 	Calls  func(Call)                             // is told of every call; may be nil
@@ -56,6 +57,9 @@ func (w *World) OutPath(path string) string {
 			ext = "." + ext
 		}
 		path = filepath.Join(dir, name+".sample"+ext)
+	}
+	if w.Sealed {
+		return filepath.Join(w.OutDir, filepath.Join(string(filepath.Separator), path)) // what is above a root is the root
 	}
 	if filepath.IsAbs(path) || w.OutDir == "" {
 		return path

@@ -50,6 +50,7 @@ func Connector() pipeline.SinkConnector {
 		Check:   check,
 		Target:  func(o pipeline.Options) string { return o.String("path") },
 		Typed:   true,
+		Binary:  true,
 		Open:    open,
 	}
 }

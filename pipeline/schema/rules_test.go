@@ -32,15 +32,15 @@ func TestRules(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s: %s at %d:%d %v", columns[r.Column], r.What, r.Span.Start.Line, r.Span.Start.Column, r.Reached(row[r.Column])))
 	}
 	want := []string{
-		`id: minLength 1 at 4:29 true`,
+		`id: minLength 1 at 4:30 true`,
 		`ticket: null at 5:5 false`,
 		`ticket: enum "gold" at 5:25 true`,
 		`ticket: enum "silver" at 5:33 false`,
 		`email: null at 6:5 true`,
 		`email: format email at 6:43 false`,
 		`price: null at 7:5 false`,
-		`price: const 2.50 at 7:70 true`,
-		`price: minimum 0 at 7:45 true`,
+		`price: const 2.50 at 7:69 true`,
+		`price: minimum 0 at 7:44 true`,
 		`tags: null at 8:5 false`,
 		`tags: items at 8:31 true`,
 	}

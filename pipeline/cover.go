@@ -4,6 +4,7 @@ package pipeline
 // of their cases tests.
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -96,11 +97,12 @@ func (c *Coverage) Items() []CoverItem {
 		out = append(out, CoverItem{CoverField, f.nameAt, f.name + " is null in every row", c.seen.fields[i]})
 	}
 	for _, s := range c.steps {
-		taken := c.seen.branches[s.program]
+		taken, from := c.seen.branches[s.program], len(out)
 		for i, b := range s.program.Branches() {
 			part := strings.Join(strings.Fields(s.program.Source()[b.From:b.To]), " ")
 			out = append(out, CoverItem{CoverBranch, s.locate.Span(b.From, b.To), part + " " + b.What, taken != nil && taken[i]})
 		}
+		slices.SortStableFunc(out[from:], func(a, b CoverItem) int { return compareSpans(a.Span, b.Span) })
 		if s == c.plan.where {
 			at := s.locate.Span(0, len(s.program.Source()))
 			out = append(out, CoverItem{CoverBranch, at, "where keeps no record", c.seen.kept}, CoverItem{CoverBranch, at, "where leaves no record out", c.seen.filtered})
@@ -110,6 +112,10 @@ func (c *Coverage) Items() []CoverItem {
 		out = append(out, CoverItem{CoverRule, r.Span, c.plan.columns[r.Column].Name + ": no row comes to " + r.What, c.seen.reached[i]})
 	}
 	return out
+}
+
+func compareSpans(a, b diag.Span) int {
+	return cmp.Or(cmp.Compare(a.Start.Line, b.Start.Line), cmp.Compare(a.Start.Column, b.Start.Column))
 }
 
 // add adds what the mappers of a run saw.

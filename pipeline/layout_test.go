@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"connectors/rest":           {"pipeline", "pipeline/value", "pipeline/diag", "schemas"},
 	"connectors/*":              {"connectors/rest", "pipeline", "pipeline/value", "pipeline/diag", "schemas"},
 	"pipeline":                  {"pipeline/expression", "pipeline/schema", "pipeline/internal/jsonrow", "pipeline/tape", "pipeline/ledger", "pipeline/value", "pipeline/diag"},
+	"pipeline/golden":           {"pipeline", "pipeline/value", "pipeline/diag"},
 	"pipeline/connectortest":    {"pipeline", "pipeline/value"},
 	"pipeline/expression":       {"pipeline/value", "pipeline/diag"},
 	"pipeline/schema":           {"pipeline/value", "pipeline/diag"},

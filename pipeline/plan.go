@@ -230,6 +230,9 @@ func (p *Plan) Outputs() []string {
 	return out
 }
 
+// RejectFile is the path of the reject file as the mapping has it.
+func (p *Plan) RejectFile() string { return p.rejects.path }
+
 // ReadsStdin reports whether the source is stdin.
 func (p *Plan) ReadsStdin() bool {
 	return slices.ContainsFunc(p.source.connector.Options, func(o Option) bool {

@@ -127,6 +127,7 @@ first call; a bad record is kept, with the reason, and never delivered.`,
 	root.AddCommand(
 		a.runCommand(),
 		a.checkCommand(),
+		a.testCommand(),
 		a.connectorsCommand(),
 		a.functionsCommand(),
 		a.sandboxCommand(),

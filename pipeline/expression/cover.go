@@ -18,8 +18,8 @@ type Branch struct {
 	What     string // what is to be said of the part where nothing went this way: "is never taken"
 }
 
-// Branches are the ways that the program can go, in the order of the source. They
-// are known where it was compiled with Scope.Cover.
+// Branches are the ways that the program can go, those of a part before those of
+// what it is a part of. They are known where it was compiled with Scope.Cover.
 func (p *Program) Branches() []Branch { return p.branches }
 
 // Covered says of each of p.Branches() whether an evaluation by this machine went
@@ -118,7 +118,8 @@ func (l *lowering) probe(op string, node, lowered ast.Node, whats ...string) ast
 	return l.emit(op, op, true, place, nil, []ast.Node{placed(l, &ast.ConstantNode{Value: first}, place), lowered})
 }
 
-// extentOf is where a part stands in the source, with the brackets that it opens.
+// extentOf is where a part stands in the source, with the brackets around parts of
+// it, whose own places leave them out.
 func (l *lowering) extentOf(node ast.Node) extent {
 	e := extent{len(l.src), 0}
 	ast.Walk(&node, visitor(func(n *ast.Node) {
@@ -129,6 +130,12 @@ func (l *lowering) extentOf(node ast.Node) extent {
 		return extent{0, len(l.src)}
 	}
 	e.to += unclosed(l.src[e.from:e.to], l.src[e.to:])
+	for depth := balance(l.src[e.from:e.to]); depth < 0 && e.from > 0; depth = balance(l.src[e.from:e.to]) {
+		e.from = strings.LastIndexAny(l.src[:e.from], "([{")
+		if e.from < 0 {
+			e.from = 0
+		}
+	}
 	return e
 }
 
@@ -138,18 +145,25 @@ func (v visitor) Visit(n *ast.Node) { v(n) }
 
 // unclosed is how much of rest closes the brackets that text leaves open.
 func unclosed(text, rest string) int {
-	open, quote := 0, byte(0)
-	for i, s := 0, text+rest; i < len(s); i++ {
-		if i >= len(text) && open <= 0 {
-			return i - len(text)
+	for n := 0; n < len(rest); n++ {
+		if balance(text+rest[:n]) <= 0 {
+			return n
 		}
-		switch c := s[i]; {
+	}
+	return len(rest)
+}
+
+// balance is how many more brackets a text opens than it closes. Those in quotes
+// are none.
+func balance(text string) int {
+	open, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0 && c == '\\' && quote != '`':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
 		case quote != 0:
-			if c == '\\' && quote != '`' {
-				i++
-			} else if c == quote {
-				quote = 0
-			}
 		case strings.IndexByte("\"'`", c) >= 0:
 			quote = c
 		case strings.IndexByte("([{", c) >= 0:
@@ -158,5 +172,5 @@ func unclosed(text, rest string) int {
 			open--
 		}
 	}
-	return len(rest)
+	return open
 }

@@ -21,6 +21,9 @@ func TestCovered(t *testing.T) {
 		{`ticket.name ?? "General"`, []string{`{"ticket": {"name": "Gold"}}`}, []string{`"General" is never taken, for what stands before ?? is never null`}},
 		{`lower(name ?? "")`, []string{`{}`}, []string{`name is never there, always null`}},
 		{`a == 1 and not (b in ["x", "y"])`, []string{`{"a": 1, "b": "x"}`}, []string{`a == 1 is never false`, `not (b in ["x", "y"]) is never true`}},
+		{`(a ?? "") != "" and (b or (c ?? d))`, []string{`{"a": "x", "b": true}`}, []string{
+			`"" is never taken, for what stands before ?? is never null`, `(a ?? "") != "" is never false`, `b is never false`,
+			`c is never there, always null`, `d is never taken, for what stands before ?? is never null`, `c ?? d is never true`, `c ?? d is never false`}},
 		{`a or b or c`, []string{`{"a": true}`}, []string{`a is never false`, `b is never true`, `b is never false`, `c is never true`, `c is never false`}},
 		{`len(filter(list, .price > 2)) > 0`, []string{`{"list": [{"price": 1}]}`}, []string{`.price > 2 is never true`}},
 		{`a ?: "b"`, []string{`{"a": true}`}, []string{`"b" is never taken, for what is asked before it is never false`}},

@@ -48,7 +48,7 @@ func (s *Schema) Rules(columns []string) []Rule {
 			continue
 		}
 		from := len(out)
-		if len(p.schemas) > 0 && (acceptsNull(p.schemas) || !p.required) {
+		if acceptsNull(p.schemas) && formOf(parts(p.schemas...)) {
 			out = append(out, Rule{What: "null", Span: s.keySpan(p, name), null: true})
 		}
 		for _, part := range parts(p.schemas...) {
@@ -59,6 +59,12 @@ func (s *Schema) Rules(columns []string) []Rule {
 		}
 	}
 	return out
+}
+
+// formOf reports whether a schema says what a value is, and so means it where it
+// allows null.
+func formOf(all []*jsonschema.Schema) bool {
+	return slices.ContainsFunc(all, func(s *jsonschema.Schema) bool { return s.Types != nil || s.Enum != nil || s.Const != nil })
 }
 
 // rulesOf are the rules of one part of a column's schema.

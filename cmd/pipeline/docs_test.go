@@ -90,3 +90,40 @@ func TestReadmeMainJob(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTestingDocument runs the commands of docs/testing.md over the mapping and the
+// case that it shows.
+func TestTestingDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("clients/acme", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	place := map[string]string{"yaml": "clients/acme.yaml", "txtar": "clients/acme/people.txtar"}
+	commands := 0
+	for _, block := range fence.FindAllSubmatch(text, -1) {
+		if file := place[string(block[1])]; file != "" {
+			if err := os.WriteFile(file, block[2], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			delete(place, string(block[1])) // the first of its kind
+		}
+		if string(block[1]) != "sh" {
+			continue
+		}
+		for line := range strings.Lines(string(block[2])) {
+			command, _, _ := strings.Cut(line, "#")
+			var out bytes.Buffer
+			if code := run(context.Background(), strings.Fields(command)[1:], nil, &out, &out); code != 0 || !strings.Contains(out.String(), "ok      acme/people") {
+				t.Errorf("%s: exit code %d\n%s", command, code, &out)
+			}
+			commands++
+		}
+	}
+	if commands < 5 {
+		t.Errorf("%d commands were found", commands)
+	}
+}

@@ -101,7 +101,7 @@ func (a *app) testFiles(ctx context.Context, args []string, f testFlags) error {
 			return err
 		}
 	}
-	if f.run != nil && len(t.results) == 0 {
+	if f.run != nil && len(t.results) == 0 && t.worst == exitDone {
 		return usage("no case matches --run %s", f.pattern)
 	}
 	if f.junit != "" {
@@ -145,6 +145,9 @@ func testTargets(args []string) ([]*testTarget, error) {
 			t.cases = append(t.cases, arg)
 			continue
 		}
+		if mapping := filepath.Clean(arg) + ".yaml"; readable(mapping) == nil && !holdsMapping(arg) {
+			arg = mapping // it is the folder of its cases
+		}
 		names, err := expandFolders([]string{arg})
 		if err != nil {
 			return nil, err
@@ -156,6 +159,12 @@ func testTargets(args []string) ([]*testTarget, error) {
 	}
 	slices.SortFunc(out, func(a, b *testTarget) int { return cmp.Compare(a.mapping, b.mapping) })
 	return out, nil
+}
+
+// holdsMapping reports whether there is a mapping in a folder.
+func holdsMapping(folder string) bool {
+	names, err := expandFolders([]string{folder})
+	return err == nil && len(names) > 0
 }
 
 // mappingOf is the mapping that a case belongs to: the one that its folder is

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,8 @@ func isRequest(name string) bool {
 	return ok && method == strings.ToUpper(method) && (strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "http"))
 }
 
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
 func parseAnswer(f File) (*Answer, error) {
 	a := &Answer{Request: f.Name, Status: http.StatusOK, Body: f.Data}
 	if !bytes.HasPrefix(f.Data, []byte("HTTP ")) {
@@ -82,7 +85,7 @@ func parseAnswer(f File) (*Answer, error) {
 			break
 		}
 		name, v, ok := strings.Cut(line, ":")
-		if !ok || err != nil {
+		if !ok || err != nil || !headerName.MatchString(name) {
 			return nil, fmt.Errorf("%s: an empty line ends the headers, and %q is none", f.Name, line)
 		}
 		a.Header.Add(name, strings.TrimSpace(v))

@@ -103,7 +103,7 @@ func (s *Suite) difference(d *Difference, want, got []byte) {
 		d.columns(w, g)
 		d.rows(w, g, key)
 	}
-	if len(d.Rows) == 0 && len(d.Gone)+len(d.New) == 0 && !d.Order && !d.Extra {
+	if len(d.Rows) == 0 && len(d.Gone)+len(d.New) == 0 && !d.Order && !(ok && d.Extra) {
 		d.lines(want, got)
 	}
 }

@@ -162,7 +162,7 @@ func (s *Suite) play(ctx context.Context, c *Case) (got []File, err error) {
 		err = p.unasked()
 	}
 	if err == nil && report.Written+report.Rejected == 0 {
-		err = fmt.Errorf("this case tests nothing: of the %d records that go in none is delivered and none rejected", report.Read)
+		err = fmt.Errorf("this case tests nothing: no record is delivered and none rejected (%d read)", report.Read)
 	}
 	if err != nil {
 		return nil, err

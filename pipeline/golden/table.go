@@ -41,33 +41,48 @@ func tables(name string, want, got []byte, columns []string) (w, g table, ok boo
 	return sheets(want, got, columns)
 }
 
-// objects are JSON Lines, each an object.
+// objects are JSON Lines, each an object, or several in an array as a webhook sends
+// them.
 func objects(data []byte) (table, bool) {
 	var t table
 	for _, line := range linesOf(data) {
-		row := tableRow{cells: map[string]string{}, text: string(line)}
-		d := json.NewDecoder(bytes.NewReader(line))
-		if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		batch := []json.RawMessage{line}
+		if bytes.HasPrefix(line, []byte("[")) && json.Unmarshal(line, &batch) != nil {
 			return t, false
 		}
-		for d.More() {
-			name, err := d.Token()
-			if err != nil {
+		for _, text := range batch {
+			if !t.object(text) {
 				return t, false
-			}
-			var cell json.RawMessage
-			if err := d.Decode(&cell); err != nil {
-				return t, false
-			}
-			column := name.(string) // a decoder gives nothing else in this place
-			row.cells[column] = string(cell)
-			if !slices.Contains(t.columns, column) {
-				t.columns = append(t.columns, column)
 			}
 		}
-		t.rows = append(t.rows, row)
 	}
 	return t, true
+}
+
+// object adds a row; it reports whether the text is an object.
+func (t *table) object(text []byte) bool {
+	row := tableRow{cells: map[string]string{}, text: string(text)}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return false
+		}
+		var cell json.RawMessage
+		if err := d.Decode(&cell); err != nil {
+			return false
+		}
+		column := name.(string) // a decoder gives nothing else in this place
+		row.cells[column] = string(cell)
+		if !slices.Contains(t.columns, column) {
+			t.columns = append(t.columns, column)
+		}
+	}
+	t.rows = append(t.rows, row)
+	return true
 }
 
 // sheets are two versions of a CSV file. What came out says how it is written: its

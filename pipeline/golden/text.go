@@ -62,9 +62,6 @@ func (p *printer) difference(d *Difference) {
 		p.line(1, "%s", d.File)
 	}
 	p.columns(d)
-	if d.Extra && !d.Rejects {
-		return
-	}
 	for i, row := range d.Rows {
 		if i == shownRows {
 			p.line(2, "and %d more rows", len(d.Rows)-i)
@@ -145,6 +142,9 @@ func (p *printer) lines(d *Difference) {
 
 // words are two texts in which the words that the other has not are set off.
 func (p *printer) words(want, got string) (w, g string) {
+	if want == "" || got == "" {
+		return p.style.Want(visible(want)), p.style.Got(visible(got))
+	}
 	a, b := split(visible(want)), split(visible(got))
 	var left, right strings.Builder
 	for _, one := range align(a, b) {
@@ -178,9 +178,6 @@ func split(text string) []string {
 			from = i
 		}
 		was = is
-	}
-	if text == "" {
-		return nil
 	}
 	return append(out, text[from:])
 }

@@ -105,7 +105,7 @@ func (a *app) testFiles(ctx context.Context, args []string, f testFlags) error {
 		return usage("no case matches --run %s", f.pattern)
 	}
 	if f.junit != "" {
-		if err := writeJUnit(f.junit, t.results); err != nil {
+		if err := t.writeJUnit(f.junit); err != nil {
 			return err
 		}
 	}
@@ -203,9 +203,11 @@ type tester struct {
 	files   *pipeline.Files
 	diags   diag.List
 	suites  []*suiteToRun
+	wrong   []wrongMapping
 	results []*suiteToRun // those that ran a case
 	worst   int
 	failed  int
+	differ  int // of them: --update could write what came out
 }
 
 // suiteToRun is a mapping with the cases that are run, and how they went.
@@ -216,14 +218,22 @@ type suiteToRun struct {
 	took    time.Duration
 }
 
+// wrongMapping is a mapping whose cases cannot be run.
+type wrongMapping struct {
+	file  string
+	diags diag.List
+}
+
 func (t *tester) load(targets []*testTarget) {
 	t.files = &pipeline.Files{Read: readFile, Stat: readable, Near: nearFile, Seen: diag.Files{}}
 	for _, target := range targets {
 		suite, diags := golden.Load(target.mapping, t.files, t.registry)
 		t.diags = append(t.diags, diags...)
-		if suite != nil {
-			t.suites = append(t.suites, &suiteToRun{Suite: suite, target: target})
+		if suite == nil {
+			t.wrong = append(t.wrong, wrongMapping{target.mapping, diags})
+			continue
 		}
+		t.suites = append(t.suites, &suiteToRun{Suite: suite, target: target})
 	}
 }
 
@@ -285,6 +295,9 @@ func (t *tester) result(r *golden.Result) error {
 	case !r.OK():
 		word, colour = "FAIL   ", red
 		t.failed++
+		if r.Err == nil {
+			t.differ++
+		}
 		t.worst = worse(t.worst, exitFailed)
 	}
 	fmt.Fprintf(t.stdout, "%s %s  %s\n", t.out.paint(colour, word), r.Name, t.out.paint(dim, milliseconds(r.Took)))
@@ -316,7 +329,7 @@ func (t *tester) sum() {
 	}
 	if t.failed > 0 {
 		fmt.Fprintf(t.stdout, "%s of %s failed", thousands(t.failed), plural(ran, "case"))
-		if !t.flags.update {
+		if t.differ > 0 {
 			fmt.Fprint(t.stdout, "; where what came out is right, add --update")
 		}
 		fmt.Fprintln(t.stdout)

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -49,8 +50,12 @@ type junitFault struct {
 }
 
 // writeJUnit writes the results, whole or not at all.
-func writeJUnit(path string, suites []*suiteToRun) error {
-	text, err := xml.MarshalIndent(junitOf(suites), "", "  ")
+func (t *tester) writeJUnit(path string) error {
+	all := junitOf(t.results)
+	for _, w := range t.wrong {
+		all.wrong(w)
+	}
+	text, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -94,6 +99,21 @@ func junitOf(suites []*suiteToRun) junitSuites {
 	}
 	all.Time = seconds(total)
 	return all
+}
+
+// wrong adds a mapping whose cases cannot be run, as one that cannot either.
+func (all *junitSuites) wrong(w wrongMapping) {
+	fault := &junitFault{Message: "the mapping is wrong"}
+	for _, d := range w.diags {
+		fault.Text += fmt.Sprintf("%s:%d:%d: %s: %s\n", d.Span.File, d.Span.Start.Line, d.Span.Start.Column, d.Severity, d.Message)
+	}
+	name := filepath.Base(golden.Folder(w.file))
+	all.Suites = append(all.Suites, junitSuite{
+		Name: w.file, Tests: 1, Errors: 1, Time: seconds(0),
+		Cases: []junitCase{{Class: name, Name: "check", File: w.file, Time: seconds(0), Error: fault}},
+	})
+	all.Tests++
+	all.Errors++
 }
 
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }

@@ -15,6 +15,7 @@ func TestJUnit(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files := map[string]string{
 		"acme.yaml":         "version: 1\nsource: {file: {path: x.jsonl}}\nfields: {name: {value: name, type: string}}\nsinks: [csv: {path: o.csv}]\n",
+		"wrong.yaml":        "version: 2\n",
 		"acme/broken.txtar": "no case\n",
 		"acme/ok.txtar":     "-- input.jsonl --\n{\"name\": \"a\"}\n-- o.csv --\nname\na\n",
 		"acme/wrong.txtar":  "-- input.jsonl --\n{\"name\": \"<&]]>\\u0000\"}\n-- o.csv --\nname\nb\n",
@@ -28,7 +29,7 @@ func TestJUnit(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if code := run(context.Background(), []string{"test", "--junit", "r.xml", "acme.yaml"}, nil, &out, &out); code != exitFailed {
+	if code := run(context.Background(), []string{"test", "--junit", "r.xml", "."}, nil, &out, &out); code != exitWrong {
 		t.Fatalf("exit code %d\n%s", code, &out)
 	}
 	text, err := os.ReadFile("r.xml")
@@ -59,7 +60,7 @@ func TestJUnit(t *testing.T) {
 	if err := xml.Unmarshal(text, &report); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if report.Tests != 3 || report.Failures != 1 || report.Errors != 1 || len(report.Suites) != 1 || len(report.Suites[0].Cases) != 3 || report.Suites[0].Name != "acme.yaml" {
+	if report.Tests != 4 || report.Failures != 1 || report.Errors != 2 || len(report.Suites) != 2 || len(report.Suites[0].Cases) != 3 || report.Suites[0].Name != "acme.yaml" {
 		t.Fatalf("%+v", report)
 	}
 	broken, fine, wrong := report.Suites[0].Cases[0], report.Suites[0].Cases[1], report.Suites[0].Cases[2]
@@ -68,6 +69,9 @@ func TestJUnit(t *testing.T) {
 	}
 	if fine.Error != nil || fine.Failure != nil || fine.Class != "acme" || fine.Name != "ok" {
 		t.Errorf("%+v", fine)
+	}
+	if mapping := report.Suites[1].Cases[0]; mapping.Error == nil || !strings.Contains(mapping.Error.Text, "wrong.yaml:1:10: error:") {
+		t.Errorf("%+v", mapping)
 	}
 	if wrong.Failure == nil || wrong.Failure.Message != "o.csv not as wanted" || !strings.Contains(wrong.Failure.Text, `<&]]>\u0000`) {
 		t.Errorf("%+v", wrong.Failure)

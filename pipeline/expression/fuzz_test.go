@@ -41,8 +41,8 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// FuzzEval: no expression over no slots panics, and what it makes is text that
-// can be written.
+// FuzzEval: no expression over no slots panics, what it makes is text that can be
+// written, and probes change nothing.
 func FuzzEval(f *testing.F) {
 	for i, s := range seeds {
 		f.Add(s, `{"a": ["Zoë", 1e400, null]}`, uint32(i*7919))
@@ -84,6 +84,14 @@ func FuzzEval(f *testing.F) {
 		again, errAgain := m.Eval(p, slots, at)
 		if v != again || (err == nil) != (errAgain == nil) {
 			t.Fatalf("%s: first %v (%v), then %v (%v)", src, v, err, again, errAgain)
+		}
+		covered, _ := Compile(src, Scope{Cover: true})
+		if covered == nil {
+			t.Fatalf("%s: does not compile with probes", src)
+		}
+		probed, errProbed := NewMachine(frozen).Eval(covered, slots, at)
+		if v != probed || (err == nil) != (errProbed == nil) {
+			t.Fatalf("%s: %v (%v), and with probes %v (%v)", src, v, err, probed, errProbed)
 		}
 		var failure *EvalError
 		if err != nil && (!errors.As(err, &failure) || failure.From > failure.To || failure.To > len(src) || failure.Message == "") {

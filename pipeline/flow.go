@@ -168,6 +168,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep := &r.report
 	rep.Pages = max(rep.Pages, j.page.Number) // a page may come in pieces
 	rep.Read += len(j.page.Records)
+	rep.Total = max(rep.Total, j.page.Total)
 	rep.Written += j.batch.Len()
 	rep.Exploded += j.batch.Len() - j.mapped
 	rep.Filtered += j.filtered
@@ -176,6 +177,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 		r.cause(j.page, &j.rejected[i])
 	}
 	if r.o.Progress != nil {
+		rep.FromTape = int(r.kept.hits.Load())
 		r.o.Progress(*rep)
 	}
 	if max := r.plan.rejects.maxCount; max >= 0 && rep.Rejected > max && !r.o.AnyRejects {

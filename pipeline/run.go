@@ -51,6 +51,7 @@ type Report struct {
 	Source    string        `json:"source"`
 	Pages     int           `json:"pages"`
 	Read      int           `json:"read"`               // records
+	Total     int           `json:"total,omitempty"`    // records that there are to read, where the source was told
 	Written   int           `json:"written"`            // rows
 	Exploded  int           `json:"exploded"`           // rows beyond one per record, from each:
 	Filtered  int           `json:"filtered"`           // records that made no row

@@ -40,6 +40,7 @@ type Page struct {
 	First   int      // 0-based place of the first record in the source's page, where a page comes in pieces
 	Records []Record // they point into Buf
 	Next    Position // where to resume after this page
+	Total   int      // records in the whole list, where the source was told; 0: unknown
 	Buf     []byte   // memory of the page; the source grows it, the engine recycles it
 }
 

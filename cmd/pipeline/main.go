@@ -98,6 +98,7 @@ type app struct {
 	registry       *pipeline.Registry
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	view           *view // what stderr is while a run is shown live, else nil
 }
 
 func (a *app) root() *cobra.Command {

@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -91,7 +90,7 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 	flags.StringVar(&f.out, "out", "", "put outputs and rejects into the folder `DIR`, which must exist")
 	flags.StringVar(&f.state, "state", "", "keep tapes and positions in the folder `DIR` (default: PIPELINE_STATE, else .pipeline beside the mapping)")
 	flags.BoolVar(&f.json, "json", false, "print events and the summary as JSON lines on stdout")
-	flags.StringVar(&f.progress, "progress", "auto", "progress on stderr: `auto|plain|none`; auto is plain for now")
+	flags.StringVar(&f.progress, "progress", "auto", "progress on stderr: `auto|plain|none`; auto is live on a terminal, else plain")
 	return cmd
 }
 
@@ -116,7 +115,11 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	if !f.sandbox { // which nobody else calls
 		a.engine.ShareLimits(rest.LimitsFolder)
 	}
-	stop, undo := a.signals()
+	restore := func() {}
+	if a.wantsView(all, f) {
+		restore = a.openView()
+	}
+	stop, undo := a.signals(restore)
 	defer undo()
 	return a.runAll(ctx, all, f, stop)
 }
@@ -145,15 +148,23 @@ const beside = 4
 func (a *app) runAll(ctx context.Context, all []checked, f runFlags, stop <-chan struct{}) error {
 	share := &pipeline.Share{}
 	results := make([]result, len(all))
+	shows := make([]*show, len(all))
+	for i, c := range all {
+		shows[i] = newShow(a, c, f)
+	}
+	if a.view != nil {
+		a.view.show(shows)
+	}
 	var g errgroup.Group
 	g.SetLimit(beside)
 	for i, c := range all {
 		g.Go(func() error {
-			results[i] = a.runPlan(ctx, c, f, share, stop)
+			results[i] = a.runPlan(ctx, c, f, shows[i], share, stop)
 			return nil
 		})
 	}
 	_ = g.Wait() // results say how it went
+	a.closeView()
 	closed := share.Close()
 	if len(all) > 1 && !f.json {
 		a.table(results)
@@ -177,16 +188,6 @@ type result struct {
 	report pipeline.Report
 	calls  int
 	exit   int
-}
-
-// table is the end of a run of several mappings.
-func (a *app) table(results []result) {
-	w := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nmapping\tread\twritten\tfiltered\trejected\tcalls\texit code")
-	for _, r := range results {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.report.Mapping, thousands(r.report.Read), thousands(r.report.Written), thousands(r.report.Filtered), thousands(r.report.Rejected), thousands(r.calls), r.exit)
-	}
-	_ = w.Flush() // as with all that is said
 }
 
 // conflicts are mistakes between mappings and the command line.
@@ -244,8 +245,10 @@ func worse(a, b int) int {
 	return exitDone
 }
 
-// signals closes stop at the first SIGINT or SIGTERM and leaves at the second.
-func (a *app) signals() (stop chan struct{}, undo func()) {
+// signals closes stop at the first SIGINT or SIGTERM and leaves at the second,
+// with the terminal as restore leaves it.
+func (a *app) signals(restore func()) (stop chan struct{}, undo func()) {
+	stderr := a.stderr
 	stop = make(chan struct{})
 	got := make(chan os.Signal, 2)
 	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
@@ -256,10 +259,11 @@ func (a *app) signals() (stop chan struct{}, undo func()) {
 		case <-done:
 			return
 		}
-		fmt.Fprintln(a.stderr, "stopping when what was read is mapped; once more to leave at once")
+		fmt.Fprintln(stderr, "stopping when what was read is mapped; once more to leave at once")
 		close(stop)
 		select {
 		case <-got:
+			restore()
 			os.Exit(exitStopped)
 		case <-done:
 		}
@@ -268,8 +272,7 @@ func (a *app) signals() (stop chan struct{}, undo func()) {
 }
 
 // runPlan runs one mapping and says how it went.
-func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipeline.Share, stop <-chan struct{}) result {
-	show := newShow(a, c, f)
+func (a *app) runPlan(ctx context.Context, c checked, f runFlags, show *show, share *pipeline.Share, stop <-chan struct{}) result {
 	world := a.world(c)
 	world.OutDir, world.Sample = f.out, f.limit > 0 && f.out == ""
 	world.Calls, world.Notice = show.call, show.notice
@@ -283,16 +286,15 @@ func (a *app) runPlan(ctx context.Context, c checked, f runFlags, share *pipelin
 	if f.sandbox {
 		leave, err := a.enterSandbox(ctx, c.plan, &o)
 		if err != nil {
-			return show.failed(pipeline.Report{Mapping: c.plan.Name()}, err)
+			return show.end(pipeline.Report{Mapping: c.plan.Name()}, err)
 		}
 		defer leave()
 	}
-	show.start()
-	report, err := c.plan.Run(ctx, o)
-	if err != nil {
-		return show.failed(report, err)
+	if a.view != nil {
+		a.forecast(show, c.plan, o)
 	}
-	return show.finished(report)
+	show.start()
+	return show.end(c.plan.Run(ctx, o))
 }
 
 // stateFolder is where the mappings beside file keep what they keep.

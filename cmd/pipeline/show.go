@@ -1,36 +1,49 @@
 package main
 
-// show.go: what a run says while it goes and when it is over.
+// show.go: what a run says while it goes, to people and to programs.
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"pipeline/pipeline"
 )
 
-// show tells people, or programs, how a run goes.
+// show tells people, or programs, how the run of one mapping goes. Its methods
+// may be called from several goroutines; none of them writes while it holds mu,
+// for the live view asks for the standing while it writes.
 type show struct {
-	name   string
-	file   string // of the mapping
-	from   string
-	remote bool
-	err    io.Writer     // progress and the summary
-	events *json.Encoder // --json; nil: none
-	pages  bool          // print a line for pages
+	name     string
+	file     string // of the mapping
+	from     string
+	replay   string // the command that maps the same records again; empty: there is none
+	remote   bool
+	rate     pipeline.Rate
+	most     int           // records that are read at most; 0: all
+	used     func() int    // calls in the window of rate, of everybody who shares it; for the live view
+	err      io.Writer     // progress and the summary
+	terminal terminal      // what err is
+	events   *json.Encoder // --json; nil: none
+	lines    bool          // print a line for progress now and then
 
-	mu      sync.Mutex // calls and waits come from the source's goroutine
-	began   time.Time
-	last    time.Time // of a progress line
-	calls   int
-	retries int
-	waited  time.Time // the end of the wait that was said last
+	mu       sync.Mutex
+	running  bool
+	began    time.Time
+	last     time.Time // of a progress line
+	report   pipeline.Report
+	pace     pace // of records
+	estimate estimate
+	calls    int
+	answers  int // calls that were of use
+	retries  int
+	wait     time.Time // no call before
+	trouble  string    // why it waits, where that is not the limit
+	waited   time.Time // the end of the wait that was said last
 }
 
 // between is the least time between two progress lines, and the shortest wait
@@ -39,12 +52,21 @@ const between = 2 * time.Second
 
 func newShow(a *app, c checked, f runFlags) *show {
 	plan := c.plan
-	s := &show{name: plan.Name(), file: c.file, from: plan.From(), remote: plan.Remote(), err: a.stderr, began: time.Now(), last: time.Now()}
+	s := &show{
+		name: plan.Name(), file: c.file, from: plan.From(), remote: plan.Remote(), rate: plan.Limit().Rate, most: f.limit,
+		err: a.stderr, terminal: terminalOf(a.stderr),
+		lines: f.progress != "none" && a.view == nil && !f.json,
+	}
+	if f.replay {
+		s.rate = pipeline.Rate{} // there are no calls
+	}
+	if plan.Remote() && !f.sandbox && f.limit == 0 {
+		s.replay = "pipeline run --replay " + c.file
+	}
 	if f.json {
 		s.events = json.NewEncoder(a.stdout)
 		s.events.SetEscapeHTML(false)
 	}
-	s.pages = f.progress != "none"
 	return s
 }
 
@@ -59,12 +81,16 @@ type event struct {
 }
 
 type counted struct {
-	Pages    int `json:"pages"`
-	Read     int `json:"read"`
-	Written  int `json:"written"`
-	Filtered int `json:"filtered"`
-	Rejected int `json:"rejected"`
-	Calls    int `json:"calls"`
+	Pages     int              `json:"pages"`
+	Read      int              `json:"read"`
+	Total     int              `json:"total,omitempty"`
+	Written   int              `json:"written"`
+	Filtered  int              `json:"filtered"`
+	Rejected  int              `json:"rejected"`
+	Calls     int              `json:"calls"`
+	Retries   int              `json:"retries"`
+	PerSecond float64          `json:"records_per_second"`
+	Causes    []pipeline.Cause `json:"causes,omitempty"`
 }
 
 // summary is the last line of --json.
@@ -85,178 +111,148 @@ func (s *show) emit(v any) {
 }
 
 func (s *show) start() {
+	s.mu.Lock()
+	s.running, s.began, s.last = true, time.Now(), time.Now()
+	s.estimate.began = s.began
+	s.mu.Unlock()
 	s.emit(event{Event: "start", Mapping: s.name, Source: s.from})
 }
 
-// progress is told after every page; people see a line a second.
+// progress is told after every page; people and programs hear of it now and then.
 func (s *show) progress(r pipeline.Report) {
+	r.Causes = slices.Clone(r.Causes) // the run goes on counting in its own
+	now := time.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.last) < between {
+	s.report = r
+	s.pace.add(now, r.Read)
+	due := now.Sub(s.last) >= between
+	if due {
+		s.last = now
+	}
+	e := event{Event: "progress", Mapping: s.name, counted: &counted{r.Pages, r.Read, r.Total, r.Written, r.Filtered, r.Rejected, s.calls, s.retries, s.pace.perSecond(), r.Causes}}
+	s.mu.Unlock()
+	if !due {
 		return
 	}
-	s.last = time.Now()
-	s.emit(event{Event: "progress", Mapping: s.name, counted: &counted{r.Pages, r.Read, r.Written, r.Filtered, r.Rejected, s.calls}})
-	if s.pages && s.events == nil {
+	s.emit(e)
+	if s.lines {
 		fmt.Fprintf(s.err, "%s: %s\n", s.name, s.counts(r))
 	}
 }
 
-func (s *show) counts(r pipeline.Report) string {
-	if r.Exploded != 0 {
-		return fmt.Sprintf("%s read, %s rows written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
-	}
-	return fmt.Sprintf("%s read, %s written, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), thousands(r.Filtered), thousands(r.Rejected))
-}
-
 // call is told of every call to the source, and of waits.
 func (s *show) call(c pipeline.Call) {
+	if e, ok := s.heard(c); ok {
+		e.Mapping = s.name
+		s.emit(e)
+		if s.lines {
+			fmt.Fprintf(s.err, "%s: %s\n", s.name, e.Message)
+		}
+	}
+}
+
+// heard counts a call and is what there is to say about it.
+func (s *show) heard(c pipeline.Call) (e event, say bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.wait, s.trouble = c.WaitFor, c.Err
+	until := c.WaitFor.UTC().Format(time.RFC3339)
 	switch {
 	case c.WaitFor.IsZero():
-		s.calls++
+		if s.calls++; s.calls == 1 {
+			s.estimate.begin(time.Now(), s.done())
+		}
+		if c.Err == "" {
+			s.answers++
+		}
 		if c.Retry > 0 {
 			s.retries++
 		}
+		return event{}, false
 	case c.Err != "":
-		s.say(event{Event: "retry", Message: fmt.Sprintf("%s; trying again in %s", c.Err, took(time.Until(c.WaitFor)))})
+		return event{Event: "retry", Until: until, Message: fmt.Sprintf("%s; trying again in %s", c.Err, took(time.Until(c.WaitFor)))}, true
 	case time.Until(c.WaitFor) >= between && c.WaitFor.After(s.waited.Add(between)):
 		// once for each wait of more than a moment, so that nothing seems stuck
 		s.waited = c.WaitFor
-		s.say(event{Event: "wait", Until: c.WaitFor.UTC().Format(time.RFC3339), Message: "waiting for the limit until " + c.WaitFor.Format("15:04:05")})
+		return event{Event: "wait", Until: until, Message: "waiting for the limit until " + c.WaitFor.Format("15:04:05")}, true
 	}
-}
-
-// say is one line for people, or one event for programs.
-func (s *show) say(e event) {
-	e.Mapping = s.name
-	s.emit(e)
-	if s.events == nil {
-		fmt.Fprintf(s.err, "%s: %s\n", s.name, e.Message)
-	}
+	return event{}, false
 }
 
 // notice says what a user should know before the run.
 func (s *show) notice(message string) {
+	s.emit(event{Event: "notice", Mapping: s.name, Message: message})
+	if s.events == nil {
+		fmt.Fprintf(s.err, "%s: %s\n", s.name, message)
+	}
+}
+
+// end says how a run went, and that it is over.
+func (s *show) end(r pipeline.Report, err error) result {
+	s.mu.Lock()
+	s.running = false
+	res := result{report: r, calls: s.calls, exit: exitDone}
+	sum := summary{Event: "summary", Report: r, Calls: s.calls, Retries: s.retries, Seconds: time.Since(s.began).Seconds()}
+	s.mu.Unlock()
+	var words string
+	switch {
+	case err != nil:
+		res.exit, sum.Error = exitOf(err), err.Error()
+		words = s.failed(r, err)
+	default:
+		if r.Rejected > 0 {
+			res.exit = exitRejected
+		}
+		words = s.finished(r)
+	}
+	sum.Exit = res.exit
+	s.emit(sum)
+	if s.events == nil {
+		_, _ = io.WriteString(s.err, words) // as with all that is said
+	}
+	return res
+}
+
+// standing is how the run stands; ok is false while it does not run.
+func (s *show) standing(now time.Time) (st standing, ok bool) {
+	s.mu.Lock()
+	ask, calls := s.used, s.calls
+	s.mu.Unlock()
+	used := 0
+	if calls > 0 && s.rate.Calls > 0 {
+		used = ask()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.say(event{Event: "notice", Message: message})
+	s.pace.add(now, s.report.Read)
+	return standing{
+		now: now, name: s.name, remote: s.remote, report: s.report, rate: s.rate, used: used, retries: s.retries,
+		speed: s.pace.perSecond(), wait: s.wait, trouble: s.trouble,
+		left: s.estimate.left(now, s.done(), s.all(), s.answers, s.rate, used),
+	}, s.running
 }
 
-func (s *show) summary(r pipeline.Report, err error, exit int) result {
-	sum := summary{Event: "summary", Report: r, Calls: s.calls, Retries: s.retries, Seconds: time.Since(s.began).Seconds(), Exit: exit}
-	if err != nil {
-		sum.Error = err.Error()
+// done and all are how much of how much is through: records where their number
+// is known, else answers of as many as the last run took. all is 0 where neither
+// is known.
+func (s *show) done() int {
+	if s.countsRecords() {
+		return s.report.Read
 	}
-	s.emit(sum)
-	return result{report: r, calls: s.calls, exit: exit}
+	return s.answers + s.report.FromTape
 }
 
-// failed says why a run did not come to its end.
-func (s *show) failed(r pipeline.Report, err error) result {
-	exit := exitOf(err)
-	if s.events == nil {
-		fmt.Fprintf(s.err, "%s: %v\n", s.name, err)
-		if r.Read > 0 {
-			fmt.Fprintf(s.err, "  until then %s\n", s.counts(r))
-		}
-		var many *pipeline.TooManyRejects
-		if errors.As(err, &many) {
-			s.causes(r)
-		}
+func (s *show) all() int {
+	if !s.countsRecords() {
+		return s.estimate.answers
 	}
-	return s.summary(r, err, exit)
+	if total := s.report.Total; total > 0 && (s.most == 0 || total < s.most) {
+		return total
+	}
+	return s.most
 }
 
-// finished says what became of the records, where they are, and what to do
-// next where something needs doing.
-func (s *show) finished(r pipeline.Report) result {
-	exit := exitDone
-	if r.Rejected > 0 {
-		exit = exitRejected
-	}
-	if s.events == nil {
-		s.sayFinished(r)
-	}
-	return s.summary(r, nil, exit)
-}
-
-func (s *show) sayFinished(r pipeline.Report) {
-	fmt.Fprintf(s.err, "%s: %s\n", s.name, s.counts(r))
-	from := s.from
-	if s.remote {
-		from += ", " + plural(s.calls, "call")
-		if s.retries > 0 {
-			from += fmt.Sprintf(" (%d repeated)", s.retries)
-		}
-		if r.FromTape > 0 {
-			from += fmt.Sprintf(", %s from the tape", plural(r.FromTape, "answer"))
-		}
-	}
-	fmt.Fprintf(s.err, "  from     %s, in %s\n", from, took(r.Took))
-	for _, target := range r.Targets {
-		fmt.Fprintf(s.err, "  to       %s\n", target)
-	}
-	if r.Unchanged > 0 || r.Deleted > 0 {
-		fmt.Fprintf(s.err, "  ledger   %s unchanged and not sent again, %s deleted\n", thousands(r.Unchanged), thousands(r.Deleted))
-	}
-	for i, warning := range r.Warnings {
-		if i == shownWarnings {
-			fmt.Fprintf(s.err, "  warning  and %d more\n", len(r.Warnings)-i)
-			break
-		}
-		fmt.Fprintf(s.err, "  warning  %s\n", warning)
-	}
-	if r.Rejected > 0 {
-		fmt.Fprintf(s.err, "  rejects  %s\n", r.Rejects)
-		s.causes(r)
-		next := "run it again"
-		if s.remote {
-			next = "map the same records again, without a call: pipeline run --replay " + s.file
-		}
-		fmt.Fprintf(s.err, "  next     each line of that file has the record and the reason; mend the mapping, then %s\n", next)
-	}
-}
-
-// shownCauses and shownWarnings keep the summary on one screen.
-const (
-	shownCauses   = 4
-	shownWarnings = 2
-)
-
-// causes are the rejects by kind, the first of each with its place.
-func (s *show) causes(r pipeline.Report) {
-	for i, c := range r.Causes {
-		if i == shownCauses {
-			fmt.Fprintf(s.err, "    and %s more\n", plural(len(r.Causes)-i, "kind"))
-			return
-		}
-		what := c.Code
-		if c.Field != "" {
-			what = c.Field + ": " + c.Code
-		}
-		fmt.Fprintf(s.err, "    %s× %s: %s (first: %s)\n", thousands(c.Count), what, c.Reason, place(c))
-	}
-}
-
-func place(c pipeline.Cause) string {
-	var words []string
-	if c.Page > 0 {
-		words = append(words, fmt.Sprintf("page %d item %d", c.Page, c.Item))
-	}
-	if c.Line > 0 {
-		words = append(words, fmt.Sprintf("line %d", c.Line))
-	}
-	return strings.Join(words, ", ")
-}
-
-func took(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
+func (s *show) countsRecords() bool { return s.report.Total > 0 || s.most > 0 }
 
 // thousands is n with commas.
 func thousands(n int) string {

@@ -53,6 +53,9 @@ func terminalOf(w any) terminal {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		t.width = n
 	}
+	if v, ok := w.(*view); ok {
+		return v.terminal
+	}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return t
@@ -76,7 +79,7 @@ const (
 
 // paint is text in a colour, where t shows colours.
 func (t terminal) paint(colour, text string) string {
-	if !t.colour || text == "" {
+	if !t.colour || colour == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"

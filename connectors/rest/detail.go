@@ -236,7 +236,7 @@ func (d *details) at(err error, page, item int) error {
 // collect merges records with their details, in the order of the list, and
 // yields them.
 func (d *details) collect(ctx context.Context, f fetched, ordered <-chan *detail) error {
-	c := newChunk(f.page.Number, f.at.Item)
+	c := newChunk(f.page, f.at.Item)
 	for j := range ordered {
 		select {
 		case <-j.done:
@@ -252,7 +252,7 @@ func (d *details) collect(ctx context.Context, f fetched, ordered <-chan *detail
 			if err := d.yield(c.finish(at.position())); err != nil {
 				return err
 			}
-			c = newChunk(f.page.Number, at.Item)
+			c = newChunk(f.page, at.Item)
 		}
 	}
 	if ctx.Err() != nil { // the feeder has given up
@@ -308,9 +308,10 @@ type chunk struct {
 	ends []int // of the records in page.Buf, which moves as it grows
 }
 
-func newChunk(number, first int) *chunk {
+// newChunk is an empty part of a page of the list, from a record on.
+func newChunk(listed *pipeline.Page, first int) *chunk {
 	page := pipeline.NewPage()
-	page.Number, page.First = number, first
+	page.Number, page.First, page.Total = listed.Number, first, listed.Total
 	return &chunk{page: page}
 }
 

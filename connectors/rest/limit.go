@@ -29,6 +29,9 @@ type book interface {
 	answered(s slot, at time.Time) error
 	// pause lets no call begin before until.
 	pause(until time.Time) error
+	// used is how many calls were made in the last per, 0 where that cannot be
+	// said.
+	used(now time.Time, per time.Duration) int
 }
 
 // slot is a booked call.

@@ -44,6 +44,7 @@ type chain struct {
 	at      spot
 
 	seed maphash.Seed
+	all  int             // records of the list, where its answers say so
 	last uint64          // hash of the records of the page before
 	seen map[uint64]bool // hashes of the cursors that were followed
 }
@@ -117,6 +118,7 @@ func (c *chain) next(u *url.URL, ans *answer, records []pipeline.Record) (spot, 
 		return to, c.caller.fault(u, BadAnswer, fmt.Sprintf("page %d has %d records where at most %d were asked for; the API does not take the page size as declared%s", c.at.Page, n, c.size, named(p.size.param)))
 	}
 	total, known := c.total(ans)
+	c.all = int(total)
 	switch {
 	case n == 0, p.style == styleNone, p.style == "", known && to.Records >= total:
 		return to.end(), nil

@@ -189,7 +189,7 @@ func (c *chain) fetch(ctx context.Context) fetched {
 		next.Page++
 		page.Records = page.Records[:0]
 	}
-	page.Number, page.Next = c.at.Page, next.position()
+	page.Number, page.Next, page.Total = c.at.Page, next.position(), c.all
 	at := c.at
 	c.at = next
 	return fetched{page: page, at: at}

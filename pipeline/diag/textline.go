@@ -138,3 +138,31 @@ func printable(text string) string {
 	}
 	return b.String()
 }
+
+// Columns is how many columns text takes on a terminal.
+func Columns(text string) int {
+	columns := 0
+	for _, r := range text {
+		_, wide := glyph(r)
+		columns += wide
+	}
+	return columns
+}
+
+// Fit is text as it can be printed in one line of so many columns, with … where
+// something was left out.
+func Fit(text string, columns int) string {
+	var b strings.Builder
+	taken, kept := 0, 0 // kept is what stays where … has to follow
+	for _, r := range text {
+		shown, wide := glyph(r)
+		if taken+wide > columns {
+			return b.String()[:kept] + "…"
+		}
+		b.WriteString(shown)
+		if taken += wide; taken < columns {
+			kept = b.Len()
+		}
+	}
+	return b.String()
+}

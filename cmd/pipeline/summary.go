@@ -1,0 +1,233 @@
+package main
+
+// summary.go: the last words of a run, for people: what became of the records,
+// where they are, and what to type next where something needs doing.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
+)
+
+// maxSummary is how many lines the end of a run may take: it is read whole.
+const maxSummary = 12
+
+// finished is the end of a run that delivered.
+func (s *show) finished(r pipeline.Report) string {
+	t := s.terminal
+	colour := green
+	if r.Rejected > 0 {
+		colour = yellow
+	}
+	head := []string{
+		t.paint(bold, s.name) + ": " + t.paint(colour, s.counts(r)),
+		"  from     " + s.source(r),
+	}
+	var ledger, tail []string
+	if r.Unchanged > 0 || r.Deleted > 0 {
+		ledger = []string{fmt.Sprintf("  ledger   %s unchanged and not sent again, %s deleted", thousands(r.Unchanged), thousands(r.Deleted))}
+	}
+	var causes, targets, warnings []string
+	for _, target := range r.Targets {
+		targets = append(targets, "  to       "+target)
+	}
+	for _, w := range r.Warnings {
+		warnings = append(warnings, t.paint(yellow, "  warning  ")+w)
+	}
+	if r.Rejected > 0 {
+		tail = []string{t.paint(red, "  rejects  ") + r.Rejects}
+		causes = s.causes(r)
+	}
+	next := s.nextAfter(r)
+	room := maxSummary - len(head) - len(ledger) - len(tail) - len(next)
+	lines := deal(room, len(causes), len(targets), len(warnings))
+	return text(head, few(targets, lines[1], "  to       "), ledger, few(warnings, lines[2], "  warning  "), tail, few(causes, lines[0], "    "), next)
+}
+
+// source is where the records came from, at what price.
+func (s *show) source(r pipeline.Report) string {
+	from := s.from
+	if s.remote {
+		from += ", " + plural(s.calls, "call")
+		if s.retries > 0 {
+			from += fmt.Sprintf(" (%d repeated)", s.retries)
+		}
+		if r.FromTape > 0 {
+			from += fmt.Sprintf(", %s from the tape", plural(r.FromTape, "answer"))
+		}
+	}
+	return from + ", in " + took(r.Took)
+}
+
+// nextAfter is what to do about the rejects.
+func (s *show) nextAfter(r pipeline.Report) []string {
+	if r.Rejected == 0 {
+		return nil
+	}
+	next := "run it again"
+	if s.replay != "" {
+		next = "map the same records again, without a call: " + s.replay
+	}
+	return []string{"  next     each line of that file has the record and the reason; mend the mapping, then " + next}
+}
+
+// failed is why a run did not come to its end.
+func (s *show) failed(r pipeline.Report, err error) string {
+	t := s.terminal
+	colour := red
+	if exitOf(err) == exitStopped {
+		colour = yellow
+	}
+	first, rest, more := strings.Cut(fmt.Sprintf("%v", err), "\n")
+	lines := []string{t.paint(bold, s.name) + ": " + t.paint(colour, first)}
+	if more {
+		lines = append(lines, strings.Split(rest, "\n")...)
+	}
+	if r.Read > 0 {
+		lines = append(lines, "  until then "+s.counts(r))
+	}
+	var next, causes []string
+	if advice := s.advice(err); advice != "" {
+		next = []string{"  next     " + advice}
+	}
+	var many *pipeline.TooManyRejects
+	if errors.As(err, &many) {
+		causes = s.causes(r)
+	}
+	return text(lines, few(causes, max(1, maxSummary-len(lines)-len(next)), "    "), next)
+}
+
+// advice is what to type after an error that does not say so itself.
+func (s *show) advice(err error) string {
+	var stopped *pipeline.Stopped
+	var many *pipeline.TooManyRejects
+	var call *rest.Error
+	again := "pipeline run " + s.file
+	switch {
+	case errors.As(err, &stopped), strings.Contains(err.Error(), "\n"): // it is said
+		return ""
+	case errors.As(err, &many):
+		if s.replay != "" {
+			return "mend the mapping, then map the same records again, without a call: " + s.replay
+		}
+		return "mend the mapping, then: " + again
+	case errors.As(err, &call) && call.Reason == rest.LoginAgain:
+		return "then the same command goes on: " + again
+	case errors.As(err, &call) && (call.Reason == rest.Unavailable || call.Reason == rest.Limited):
+		return "nothing is lost; later, the same command goes on: " + again
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on the disk (df -h .), then the same command goes on: " + again
+	case errors.Is(err, fs.ErrPermission):
+		return "make that place writable, or write somewhere else: " + again + " --out DIR"
+	}
+	return ""
+}
+
+// causes are the rejects by kind, the most frequent first, each with the place
+// of its first one.
+func (s *show) causes(r pipeline.Report) []string {
+	var lines []string
+	for _, c := range byCount(r.Causes) {
+		lines = append(lines, fmt.Sprintf("    %s× %s: %s (first: %s)", thousands(c.Count), kind(c), c.Reason, place(c)))
+	}
+	return lines
+}
+
+func place(c pipeline.Cause) string {
+	var words []string
+	if c.Page > 0 {
+		words = append(words, fmt.Sprintf("page %d item %d", c.Page, c.Item))
+	}
+	if c.Line > 0 {
+		words = append(words, fmt.Sprintf("line %d", c.Line))
+	}
+	return strings.Join(words, ", ")
+}
+
+// deal gives room lines out to lists that want so many, one line at a time, the
+// first list first.
+func deal(room int, wanted ...int) []int {
+	got := make([]int, len(wanted))
+	for dealt := true; dealt && room > 0; {
+		dealt = false
+		for i := range wanted {
+			if got[i] < wanted[i] && room > 0 {
+				got[i]++
+				room--
+				dealt = true
+			}
+		}
+	}
+	return got
+}
+
+// few is list in so many lines; the last one counts what is left out.
+func few(list []string, lines int, indent string) []string {
+	if len(list) <= lines {
+		return list
+	}
+	lines = max(lines, 1)
+	return append(list[:lines-1:lines-1], fmt.Sprintf("%sand %s more", indent, thousands(len(list)-lines+1)))
+}
+
+// text is lines as they are printed.
+func text(parts ...[]string) string {
+	var b strings.Builder
+	for _, lines := range parts {
+		for _, line := range lines {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// counts is what became of the records.
+func (s *show) counts(r pipeline.Report) string {
+	written := "written"
+	if r.Exploded != 0 {
+		written = "rows written"
+	}
+	return fmt.Sprintf("%s read, %s %s, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), written, thousands(r.Filtered), thousands(r.Rejected))
+}
+
+func took(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// table is the end of a run of several mappings.
+func (a *app) table(results []result) {
+	rows := [][]string{{"mapping", "read", "written", "filtered", "rejected", "calls", "exit code"}}
+	for _, r := range results {
+		rows = append(rows, []string{r.report.Mapping, thousands(r.report.Read), thousands(r.report.Written), thousands(r.report.Filtered), thousands(r.report.Rejected), thousands(r.calls), strconv.Itoa(r.exit)})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], diag.Columns(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		b.WriteByte('\n')
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-diag.Columns(cell))
+			if i == 0 {
+				b.WriteString(cell + space)
+			} else {
+				b.WriteString("  " + space + cell)
+			}
+		}
+	}
+	fmt.Fprintln(a.stderr, b.String())
+}

@@ -43,9 +43,9 @@ type part struct {
 func (s standing) lines(t terminal, width, nameWidth int) []string {
 	name := diag.Fit(s.name, nameWidth)
 	name += strings.Repeat(" ", max(0, nameWidth-diag.Columns(name)))
-	lines := []string{fit(t, width, append([]part{{0, bold, []string{name}}}, s.records()...))}
+	lines := []string{fitParts(t, width, append([]part{{0, bold, []string{name}}}, s.records()...))}
 	if second := s.calls(); len(second) > 0 {
-		lines = append(lines, gap+fit(t, width-len(gap), second))
+		lines = append(lines, gap+fitParts(t, width-len(gap), second))
 	}
 	return lines
 }
@@ -163,8 +163,8 @@ func remaining(d time.Duration) string {
 
 const gap = "  " // between parts
 
-// fit makes one line of parts that takes at most width columns.
-func fit(t terminal, width int, parts []part) string {
+// fitParts makes one line of parts that takes at most width columns.
+func fitParts(t terminal, width int, parts []part) string {
 	said := make([]string, len(parts))
 	for i, p := range parts {
 		said[i] = p.words[0]

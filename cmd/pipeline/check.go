@@ -19,7 +19,8 @@ the same check.`,
 		Example: `  pipeline check mappings/gevme-attendees.yaml
   pipeline check mappings/
   pipeline check --sarif mappings/ > check.sarif`,
-		Args: files,
+		Args:              files,
+		ValidArgsFunction: mappingFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if asJSON && asSARIF {
 				return usage("--json and --sarif both write to stdout; choose one")

@@ -21,7 +21,8 @@ func (a *app) connectorsCommand() *cobra.Command {
 		Short: "List sources and sinks, or the options of one",
 		Example: `  pipeline connectors
   pipeline connectors gevme`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: once(a.connectorNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.listConnectors()

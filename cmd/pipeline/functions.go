@@ -17,7 +17,8 @@ func (a *app) functionsCommand() *cobra.Command {
 		Short: "List the functions of expressions, or explain one",
 		Example: `  pipeline functions
   pipeline functions answer`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: once(functionNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.listFunctions()

@@ -134,6 +134,7 @@ first call; a bad record is kept, with the reason, and never delivered.`,
 		a.sandboxCommand(),
 		a.purgeCommand(),
 		a.versionCommand(),
+		a.completionCommand(root),
 	)
 	return root
 }

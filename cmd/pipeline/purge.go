@@ -28,12 +28,15 @@ The ledger, which has the keys of rows that webhooks were given, stays unless
 --deliveries is said.`,
 		Example: `  pipeline purge mappings/gevme-attendees.yaml`,
 		Args:    files,
+
+		ValidArgsFunction: mappingFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.purge(args, state, deliveries)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "the state folder `DIR`, if run was given --state DIR")
 	cmd.Flags().BoolVar(&deliveries, "deliveries", false, "also forget what receivers were given; the next run gives them everything again")
+	completeFlag(cmd, "state", folders)
 	return cmd
 }
 

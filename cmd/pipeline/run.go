@@ -63,9 +63,13 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
   # the first ten records, as gevme-attendees.sample.csv
   pipeline run --limit 10 mappings/gevme-attendees.yaml
 
+  # all of it
+  pipeline run mappings/gevme-attendees.yaml
+
   # after the mapping was changed: map what was fetched again, without a call
   pipeline run --replay mappings/gevme-attendees.yaml`,
-		Args: files,
+		Args:              files,
+		ValidArgsFunction: mappingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case cmd.Flags().Changed("limit") && f.limit < 1:
@@ -91,6 +95,10 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 	flags.StringVar(&f.state, "state", "", "keep tapes and positions in the folder `DIR` (default: PIPELINE_STATE, else .pipeline beside the mapping)")
 	flags.BoolVar(&f.json, "json", false, "print events and the summary as JSON lines on stdout")
 	flags.StringVar(&f.progress, "progress", "auto", "progress on stderr: `auto|plain|none`; auto is live on a terminal, else plain")
+	completeFlag(cmd, "progress", words("auto", "plain", "none"))
+	completeFlag(cmd, "out", folders)
+	completeFlag(cmd, "state", folders)
+	completeFlag(cmd, "limit", words())
 	return cmd
 }
 

@@ -36,7 +36,8 @@ Faults happen at the calls that they name, counted from 1: a status from 400 to
 seconds of silence), repeat (the first page again).`,
 		Example: `  pipeline sandbox gevme --port 8080
   pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: once(a.platformNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("sandbox needs the name of a connector, as in: pipeline sandbox gevme")
@@ -56,6 +57,10 @@ seconds of silence), repeat (the first page again).`,
 	flags.Uint64Var(&o.Seed, "seed", 0, "other seeds `N` give other people")
 	flags.StringVar(&rate, "rate", "", "enforce the limit `RATE`, such as 1000/s, instead of the connector's")
 	flags.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong, as `KIND@CALL`; may be given several times")
+	for _, flag := range []string{"port", "records", "seed", "rate"} {
+		completeFlag(cmd, flag, words())
+	}
+	completeFlag(cmd, "fault", cobra.FixedCompletions([]string{"429@", "503@", "cut@", "html@", "slow@", "repeat@"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	return cmd
 }
 

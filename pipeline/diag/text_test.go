@@ -283,3 +283,29 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestFit(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		columns int
+		want    string
+	}{
+		{"email", 5, "email"},
+		{"email", 4, "ema…"},
+		{"email", 1, "…"},
+		{"参加者", 6, "参加者"},
+		{"参加者", 5, "参加…"},
+		{"参加者", 4, "参…"},
+		{"e\u0301t", 2, "e\u0301t"},
+		{"a\x1bb", 3, "a␛b"},
+		{"", 1, ""},
+	} {
+		got := Fit(c.text, c.columns)
+		if got != c.want {
+			t.Errorf("%q in %d columns is %q, expected %q", c.text, c.columns, got, c.want)
+		}
+		if n := Columns(got); n > c.columns {
+			t.Errorf("%q takes %d columns of %d", got, n, c.columns)
+		}
+	}
+}

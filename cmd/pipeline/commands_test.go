@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"pipeline/connectors"
+	"pipeline/connectors/rest"
+)
+
+// notRun are the examples of commands that no test can run, each with its reason.
+var notRun = map[string]string{}
+
+// commands are the program's own, in the order of its help.
+func commands() []*cobra.Command {
+	engine := rest.New()
+	var own []*cobra.Command
+	var add func(*cobra.Command)
+	add = func(c *cobra.Command) {
+		own = append(own, c)
+		for _, sub := range c.Commands() {
+			add(sub)
+		}
+	}
+	add((&app{engine: engine, registry: connectors.All(engine)}).root())
+	return own
+}
+
+// TestExamples runs the examples of each command as they stand in its help, in a
+// copy of the mappings whose platforms are sandboxes.
+func TestExamples(t *testing.T) {
+	skipped := map[string]bool{}
+	for _, c := range commands() {
+		var lines []string
+		for line := range strings.Lines(c.Example) {
+			line = strings.TrimSpace(line)
+			switch {
+			case line == "", strings.HasPrefix(line, "#"):
+			case notRun[line] != "":
+				skipped[line] = true
+			case strings.HasPrefix(line, "pipeline"):
+				lines = append(lines, line)
+			default:
+				t.Errorf("%s: the example %q is neither a command nor a comment", c.CommandPath(), line)
+			}
+		}
+		if len(lines) == 0 && c.Runnable() && c.Name() != "version" && !c.HasSubCommands() {
+			t.Errorf("%s has no example that runs", c.CommandPath())
+		}
+		t.Run(c.Name(), func(t *testing.T) {
+			exampleFolder(t)
+			for _, line := range lines {
+				runExample(t, line)
+			}
+		})
+	}
+	for line := range notRun {
+		if !skipped[line] {
+			t.Errorf("no help has the example %q", line)
+		}
+	}
+}
+
+func runExample(t *testing.T, line string) {
+	command, _, _ := strings.Cut(line, " > ")
+	if strings.ContainsAny(command, `"'|$&;<>\`) {
+		t.Fatalf("%q needs a shell; this test has none", line)
+	}
+	args := strings.Fields(command)[1:]
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if len(args) > 0 && args[0] == "sandbox" { // it serves until it is stopped, and the port may be taken
+		cancel()
+		args = strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "--port 8080", "--port 0"))
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(ctx, args, strings.NewReader(""), &stdout, &stderr); code != exitDone {
+		t.Errorf("%s\nexit code %d\n%s%s", line, code, &stdout, &stderr)
+	}
+}
+
+// exampleFolder makes the working directory one like that of the repository, for
+// one test. The platforms of its mappings are sandboxes.
+func exampleFolder(t *testing.T) {
+	dir := t.TempDir()
+	for _, folder := range []string{"mappings", "schemas"} {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS("../../"+folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mappings, err := filepath.Glob(filepath.Join(dir, "mappings", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := rest.New()
+	for _, platform := range connectors.All(engine).Sources {
+		if !platform.Remote {
+			continue
+		}
+		sandbox, err := engine.Sandbox(platform.Name, rest.SandboxOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(sandbox)
+		t.Cleanup(server.Close)
+		begin := platform.Name + ": {"
+		for _, name := range mappings {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(text, []byte(begin)) {
+				continue
+			}
+			text = bytes.Replace(text, []byte(begin), fmt.Appendf(nil, "%sbase_url: %q, ", begin, sandbox.BaseURL(server.URL)), 1)
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if platform.Name == "gevme" { // which the examples read from; the connection of the ready mappings is acme
+			t.Setenv(rest.TokenVariable("acme"), sandbox.Token().Value)
+		}
+	}
+	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, ".state"))
+	t.Chdir(dir)
+}
+
+// TestCommandsDocument holds docs/commands.md against the help of the commands.
+func TestCommandsDocument(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Commands\n\nWritten from what `pipeline COMMAND --help` says. Every example is run by the tests.\n\n| command | does |\n|---|---|\n")
+	all := commands()
+	for _, c := range all[1:] {
+		if !c.HasSubCommands() {
+			fmt.Fprintf(&b, "| [`%s`](#%s) | %s |\n", strings.TrimPrefix(c.CommandPath(), "pipeline "), anchor(c), c.Short)
+		}
+	}
+	for _, c := range all[1:] {
+		b.WriteString(commandDocument(c))
+	}
+	golden(t, "../../docs/commands.md", b.String())
+}
+
+// anchor is what links to the section of a command.
+func anchor(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
+
+// commandDocument is the section of one command.
+func commandDocument(c *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## %s\n\n", c.CommandPath())
+	about := c.Long
+	if about == "" {
+		about = c.Short + "."
+	}
+	for _, paragraph := range strings.Split(about, "\n\n") {
+		if strings.HasPrefix(paragraph, "  ") {
+			paragraph = "```\n" + unindented(paragraph) + "\n```"
+		}
+		b.WriteString(paragraph + "\n\n")
+	}
+	if !c.Runnable() {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "```sh\n%s\n```\n", c.UseLine())
+	if c.Example != "" {
+		fmt.Fprintf(&b, "\nExamples:\n\n```sh\n%s\n```\n", unindented(c.Example))
+	}
+	if flags := c.LocalFlags().FlagUsages(); flags != "" {
+		fmt.Fprintf(&b, "\nFlags:\n\n```\n%s```\n", flags)
+	}
+	return b.String()
+}
+
+func unindented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimPrefix(line, "  "))
+	}
+	return b.String()
+}

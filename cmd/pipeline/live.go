@@ -146,7 +146,7 @@ func (v *view) close() {
 	if v.stop != nil {
 		close(v.stop)
 	}
-	v.put(nil, nil)
+	_ = v.put(nil, nil) // what cannot be shown cannot be reported either
 }
 
 // draw brings the blocks up to date.
@@ -155,7 +155,7 @@ func (v *view) draw(now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.closed {
-		v.put(nil, lines)
+		_ = v.put(nil, lines) // see close
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"pipeline/connectors"
+	"pipeline/connectors/rest"
 	"pipeline/pipeline"
 	"pipeline/pipeline/diag"
 )
@@ -146,6 +149,43 @@ func TestViewOnFewRows(t *testing.T) {
 	}
 }
 
+// While real runs go on, frames are drawn; what stays is what was said.
+func TestViewOfRuns(t *testing.T) {
+	exampleFolder(t)
+	screen := &fakeTerminal{columns: 100, rows: 24}
+	v := &view{out: screen, size: func() (int, int) { return screen.columns, screen.rows }}
+	engine := rest.New()
+	a := &app{engine: engine, registry: connectors.All(engine), stdout: io.Discard, stderr: v, view: v}
+	all, _ := a.check([]string{"mappings/gevme-attendees.yaml", "mappings/floktu-orders.yaml"}, "")
+	over, drawing := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(drawing)
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				v.draw(time.Now())
+			}
+		}
+	}()
+	err := a.runAll(t.Context(), all, runFlags{sandbox: true, progress: "auto"}, nil)
+	close(over)
+	<-drawing
+	if err != nil {
+		t.Error(err)
+	}
+	got := screen.String()
+	for _, want := range []string{"\ngevme-attendees: 2,500 read, 1,889 written", "\nfloktu-orders: 40 read, 40 written", "\n\nmapping "} {
+		if strings.Count("\n"+got, want) != 1 {
+			t.Errorf("expected %q once in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "records/s") || strings.Contains(got, "waiting") {
+		t.Errorf("the blocks were left behind:\n%s", got)
+	}
+}
+
 // fakeTerminal obeys what the view writes, and wraps its lines anew when it is
 // resized, as terminals do.
 type fakeTerminal struct {
@@ -162,8 +202,7 @@ func (f *fakeTerminal) Write(p []byte) (int, error) {
 			text = after[n+1:]
 			continue
 		}
-		switch text[0] {
-		case '\r':
+		if text[0] == '\r' {
 			text = text[1:]
 			continue
 		}
@@ -287,6 +326,13 @@ func TestSummaries(t *testing.T) {
 			t.Errorf("%d lines:\n%s", n, text)
 		}
 		got.WriteString(text + "\n")
+	}
+	results := []result{
+		{report: pipeline.Report{Mapping: "acme-summit-2026-参加者", Read: 12500, Written: 11000, Filtered: 1400, Rejected: 100}, calls: 13, exit: exitRejected},
+		{report: pipeline.Report{Mapping: "beta"}, exit: exitFailed},
+	}
+	for _, width := range []int{0, 60, 40} {
+		got.WriteString(resultTable(results, width) + "\n")
 	}
 	golden(t, filepath.Join("testdata", "summary.txt"), got.String())
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -114,6 +115,7 @@ func (s *show) start() {
 	s.mu.Lock()
 	s.running, s.began, s.last = true, time.Now(), time.Now()
 	s.estimate.began = s.began
+	s.pace.add(s.began, 0)
 	s.mu.Unlock()
 	s.emit(event{Event: "start", Mapping: s.name, Source: s.from})
 }
@@ -129,7 +131,7 @@ func (s *show) progress(r pipeline.Report) {
 	if due {
 		s.last = now
 	}
-	e := event{Event: "progress", Mapping: s.name, counted: &counted{r.Pages, r.Read, r.Total, r.Written, r.Filtered, r.Rejected, s.calls, s.retries, s.pace.perSecond(), r.Causes}}
+	e := event{Event: "progress", Mapping: s.name, counted: &counted{r.Pages, r.Read, r.Total, r.Written, r.Filtered, r.Rejected, s.calls, s.retries, math.Round(10*s.pace.perSecond()) / 10, r.Causes}}
 	s.mu.Unlock()
 	if !due {
 		return

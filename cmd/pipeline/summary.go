@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -207,27 +208,66 @@ func took(d time.Duration) string {
 
 // table is the end of a run of several mappings.
 func (a *app) table(results []result) {
-	rows := [][]string{{"mapping", "read", "written", "filtered", "rejected", "calls", "exit code"}}
-	for _, r := range results {
-		rows = append(rows, []string{r.report.Mapping, thousands(r.report.Read), thousands(r.report.Written), thousands(r.report.Filtered), thousands(r.report.Rejected), thousands(r.calls), strconv.Itoa(r.exit)})
+	width := 0 // any
+	if t := terminalOf(a.stderr); t.tty {
+		width = t.width
 	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], diag.Columns(cell))
+	fmt.Fprint(a.stderr, "\n"+resultTable(results, width))
+}
+
+// resultTable has a row for each mapping. Where it would be wider than a
+// terminal, it has fewer columns; a width of 0 is any.
+func resultTable(results []result, width int) string {
+	columns := []struct {
+		title string
+		cell  func(result) string
+	}{
+		{"mapping", func(r result) string { return r.report.Mapping }},
+		{"read", func(r result) string { return thousands(r.report.Read) }},
+		{"written", func(r result) string { return thousands(r.report.Written) }},
+		{"filtered", func(r result) string { return thousands(r.report.Filtered) }},
+		{"rejected", func(r result) string { return thousands(r.report.Rejected) }},
+		{"calls", func(r result) string { return thousands(r.calls) }},
+		{"exit code", func(r result) string { return strconv.Itoa(r.exit) }},
+	}
+	var cells [][]string // by column
+	total := 0
+	for _, c := range columns {
+		column := []string{c.title}
+		for _, r := range results {
+			column = append(column, c.cell(r))
 		}
+		cells = append(cells, column)
+		total += widest(column) + len(gap)
+	}
+	total -= len(gap)
+	for _, least := range []int{5, 3, 1} { // calls, filtered, read
+		if width > 0 && total > width {
+			total -= widest(cells[least]) + len(gap)
+			cells = slices.Delete(cells, least, least+1)
+		}
+	}
+	names := widest(cells[0])
+	if width > 0 && total > width {
+		names = max(10, names-(total-width))
 	}
 	var b strings.Builder
-	for _, row := range rows {
-		b.WriteByte('\n')
-		for i, cell := range row {
-			space := strings.Repeat(" ", widths[i]-diag.Columns(cell))
-			if i == 0 {
-				b.WriteString(cell + space)
-			} else {
-				b.WriteString("  " + space + cell)
-			}
+	for row := range len(results) + 1 {
+		name := diag.Fit(cells[0][row], names)
+		b.WriteString(name + strings.Repeat(" ", names-diag.Columns(name)))
+		for _, column := range cells[1:] {
+			cell := column[row]
+			b.WriteString(gap + strings.Repeat(" ", widest(column)-diag.Columns(cell)) + cell)
 		}
+		b.WriteByte('\n')
 	}
-	fmt.Fprintln(a.stderr, b.String())
+	return b.String()
+}
+
+func widest(texts []string) int {
+	most := 0
+	for _, text := range texts {
+		most = max(most, diag.Columns(text))
+	}
+	return most
 }

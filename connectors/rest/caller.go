@@ -6,6 +6,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -201,15 +202,28 @@ func (c *caller) exchangeFault(u *url.URL, err error) error {
 // connectionWords says in plain words why there was no answer.
 func connectionWords(err error, host string) string {
 	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
+	var timeout net.Error
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("there is no host %s; check base_url and the network", host)
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %s cannot be looked up; is this machine online?", host)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return fmt.Sprintf("there is no way to %s; is this machine online?", host)
+	case errors.As(err, &certificate):
+		return fmt.Sprintf("the certificate of %s is not to be trusted (%v); check base_url; behind a proxy that has its own, set SSL_CERT_FILE to the file with its certificate", host, certificate.Err)
+	case errors.As(err, &noTLS):
+		return fmt.Sprintf("%s does not speak TLS; should base_url begin with http://, or name another port?", host)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("nothing answers at %s", host)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the answer was cut off in the middle"
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Sprintf("%s closed the connection without an answer", host)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no answer from %s in time", host)
 	}
 	return fmt.Sprintf("no answer: %v", err)
 }

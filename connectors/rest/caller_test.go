@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -348,8 +352,14 @@ func TestConnectionWords(t *testing.T) {
 		t.Errorf("got %q, expected %q", got, want)
 	}
 	for err, want := range map[error]string{
-		io.EOF:                                   "shop.example closed the connection without an answer",
-		fmt.Errorf("x: %w", io.ErrUnexpectedEOF): "the answer was cut off in the middle",
+		io.EOF:                                    "shop.example closed the connection without an answer",
+		fmt.Errorf("x: %w", io.ErrUnexpectedEOF):  "the answer was cut off in the middle",
+		&net.DNSError{IsNotFound: true}:           "there is no host shop.example; check base_url and the network",
+		&net.DNSError{IsTemporary: true}:          "the name shop.example cannot be looked up; is this machine online?",
+		&net.OpError{Err: syscall.ENETUNREACH}:    "there is no way to shop.example; is this machine online?",
+		&net.OpError{Err: os.ErrDeadlineExceeded}: "no answer from shop.example in time",
+		tls.RecordHeaderError{}:                   "shop.example does not speak TLS; should base_url begin with http://, or name another port?",
+		&tls.CertificateVerificationError{Err: errors.New("x509: it has expired")}: "the certificate of shop.example is not to be trusted (x509: it has expired); check base_url; behind a proxy that has its own, set SSL_CERT_FILE to the file with its certificate",
 	} {
 		if got := connectionWords(err, "shop.example"); got != want {
 			t.Errorf("got %q, expected %q", got, want)

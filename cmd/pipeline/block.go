@@ -23,6 +23,7 @@ type standing struct {
 	speed   float64       // records per second, of late
 	left    time.Duration // until all is read; 0: nobody knows
 	rate    pipeline.Rate // the limit
+	answers int           // calls that were of use
 	used    int           // calls in its window, of everybody who shares it
 	retries int
 	wait    time.Time // no call before
@@ -53,7 +54,10 @@ func (s standing) lines(t terminal, width, nameWidth int) []string {
 // records is what became of the records so far.
 func (s standing) records() []part {
 	r := s.report
-	if r.Read == 0 {
+	switch {
+	case r.Read == 0 && s.answers > 0:
+		return []part{{1, dim, []string{"delivering the first records", "delivering"}}}
+	case r.Read == 0:
 		return []part{{1, dim, []string{"waiting for the first records", "starting"}}}
 	}
 	read := []string{thousands(r.Read) + " read"}

@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
@@ -27,9 +28,9 @@ func (a *app) completionCommand(root *cobra.Command) *cobra.Command {
 		Long: `Print the script that makes the tab key complete commands, flags, mappings and
 the names of connectors and functions. Load it where the shell starts:
 
-  bash   source <(pipeline completion bash)          in ~/.bashrc
-  zsh    source <(pipeline completion zsh)           in ~/.zshrc, after compinit
-  fish   pipeline completion fish | source           in ~/.config/fish/config.fish`,
+  bash   source <(pipeline completion bash)     in ~/.bashrc; needs the package bash-completion
+  zsh    source <(pipeline completion zsh)      in ~/.zshrc, after compinit
+  fish   pipeline completion fish | source      in ~/.config/fish/config.fish`,
 		Example: `  pipeline completion bash`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -83,10 +84,7 @@ func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirecti
 // may hold some.
 func mappingFiles(_ *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 	dir, _ := filepath.Split(toComplete)
-	entries, err := os.ReadDir(filepath.Clean("./" + dir))
-	if filepath.IsAbs(dir) {
-		entries, err = os.ReadDir(dir)
-	}
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -98,13 +96,25 @@ func mappingFiles(_ *cobra.Command, args []string, toComplete string) ([]string,
 		switch {
 		case err != nil, !strings.HasPrefix(path, toComplete), strings.HasPrefix(e.Name(), "."), slices.Contains(args, path):
 		case info.IsDir():
-			found = append(found, path+"/")
+			if holdsMappings(path) {
+				found = append(found, path+"/")
+			}
 		case isYAML(path) && looksLikeMapping(path):
 			found = append(found, path)
 			directive = cobra.ShellCompDirectiveNoFileComp
 		}
 	}
 	return found, directive
+}
+
+// holdsMappings reports whether there is a mapping in a folder, or a folder in
+// which there may be one: golden cases alone are nothing to run.
+func holdsMappings(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		path := filepath.Join(dir, e.Name())
+		return e.IsDir() && !strings.HasPrefix(e.Name(), ".") || isYAML(path) && looksLikeMapping(path)
+	})
 }
 
 // looksLikeMapping tells a mapping from other YAML by the keys at the start of

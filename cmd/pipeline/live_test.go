@@ -32,6 +32,7 @@ func standings() []standing {
 	}
 	return []standing{
 		{name: "begins", now: noon, remote: true, rate: perMinute},
+		{name: "delivers slowly", now: noon, remote: true, rate: perMinute, used: 3, answers: 3},
 		{name: "goes on", now: noon, remote: true, rate: perMinute, used: 312, speed: 1240.4, left: 42 * time.Second,
 			report: pipeline.Report{Read: 12400, Total: 25000, Written: 12180, Filtered: 220}},
 		{name: "waits for the limit", now: noon, remote: true, rate: perMinute, used: 500, speed: 8.33, left: 135 * time.Minute, wait: noon.Add(31 * time.Second),

@@ -228,7 +228,7 @@ func (s *show) standing(now time.Time) (st standing, ok bool) {
 	defer s.mu.Unlock()
 	s.pace.add(now, s.report.Read)
 	return standing{
-		now: now, name: s.name, remote: s.remote, report: s.report, rate: s.rate, used: used, retries: s.retries,
+		now: now, name: s.name, remote: s.remote, report: s.report, rate: s.rate, answers: s.answers, used: used, retries: s.retries,
 		speed: s.pace.perSecond(), wait: s.wait, trouble: s.trouble,
 		left: s.estimate.left(now, s.done(), s.all(), s.answers, s.rate, used),
 	}, s.running

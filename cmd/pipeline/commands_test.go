@@ -146,7 +146,7 @@ func TestCommandsDocument(t *testing.T) {
 	for _, c := range all[1:] {
 		b.WriteString(commandDocument(c))
 	}
-	golden(t, "../../docs/commands.md", b.String())
+	goldenFile(t, "../../docs/commands.md", b.String())
 }
 
 // anchor is what links to the section of a command.

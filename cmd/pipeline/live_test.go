@@ -55,11 +55,11 @@ func TestBlocks(t *testing.T) {
 			}
 		}
 	}
-	golden(t, filepath.Join("testdata", "live.txt"), got.String())
+	goldenFile(t, filepath.Join("testdata", "live.txt"), got.String())
 }
 
-// golden compares got with a file, or writes it with -update.
-func golden(t *testing.T, name, got string) {
+// goldenFile compares got with a file, or writes it with -update.
+func goldenFile(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
@@ -335,5 +335,5 @@ func TestSummaries(t *testing.T) {
 	for _, width := range []int{0, 60, 40} {
 		got.WriteString(resultTable(results, width) + "\n")
 	}
-	golden(t, filepath.Join("testdata", "summary.txt"), got.String())
+	goldenFile(t, filepath.Join("testdata", "summary.txt"), got.String())
 }

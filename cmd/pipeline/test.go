@@ -58,7 +58,8 @@ Exit codes: 0 all cases are as wanted; 1 a case is not, or a mapping has none, o
 
   # in CI
   pipeline test --junit test.xml --cover-min 80 mappings/`,
-		Args: files,
+		Args:              files,
+		ValidArgsFunction: mappingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.coverMin < 0 || f.coverMin > 100 {
 				return usage("--cover-min takes a percentage, from 0 to 100")

@@ -20,7 +20,7 @@ import (
 	"pipeline/pipeline/diag"
 )
 
-var update = flag.Bool("update", false, "write the diagnostics into the cases")
+var update = flag.Bool("update", false, "write what the tests generate: the diagnostics of the cases, documents, the schema for editors")
 
 // TestDiagnostics are wrong mappings with what is said of them, to the letter:
 // mapping.yaml, the files it names, and want.

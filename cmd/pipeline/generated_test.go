@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"pipeline/pipeline/expression"
+)
+
+// upToDate holds a file of the repository, named from its root, against what it
+// is generated from.
+func upToDate(t *testing.T, name, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile("../../"+name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile("../../" + name)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is out of date: go test ./cmd/pipeline -run %s -update", name, t.Name())
+	}
+}
+
+func TestFunctionsDocument(t *testing.T) {
+	upToDate(t, "docs/functions.md", functionsDocument())
+}
+
+func functionsDocument() string {
+	var b strings.Builder
+	b.WriteString("# Functions\n\n" +
+		"What expressions can call, besides the operators of [the mapping file](mapping.md#expressions).\n" +
+		"`pipeline functions NAME` shows one of them. A function that is given null says so\n" +
+		"where it needs a value, unless its text says what it makes of null. Written from the\n" +
+		"library; every example is run by its tests.\n")
+	group := ""
+	for _, f := range expression.Functions() {
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintf(&b, "\n## %s\n", strings.ToUpper(group[:1])+group[1:])
+		}
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s\n\n    %s\n    → %s\n", f.Signature, f.Doc, f.Example, f.Result)
+	}
+	return b.String()
+}

@@ -294,17 +294,13 @@ func (p *parser) text(e entry, what string) Text {
 	return p.origins.text(e.value)
 }
 
-// expression is a text that is an expression: YAML's own meanings of ! and # do
-// harm here, so they are looked for.
+// expression is a text that is an expression: YAML's own meaning of # does harm
+// here, so it is looked for.
 func (p *parser) expression(e entry, what string) Text {
 	if e.value == nil {
 		return Text{}
 	}
 	n := e.value
-	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle != 0 {
-		p.diags = p.diags.Error("yaml-tag", p.origins.span(n), fmt.Sprintf("YAML takes %s for a tag, not for an expression", n.Tag), `quote the whole expression: "!…", or write not …`)
-		return Text{}
-	}
 	if n.Kind != yaml.ScalarNode {
 		p.wrongType(n, what, "an expression; one that begins with { or [ needs quotes around it")
 		return Text{}

@@ -89,7 +89,7 @@ func internationalNumber(s, region string) (string, bool) {
 		return "", false
 	}
 	home := phoneBook().plan(region)
-	code, national := "", digits
+	var code, national string
 	switch {
 	case plus:
 		if code, national, ok = countryPrefix(digits); !ok && home != nil { // +0065: both prefixes at once

@@ -162,4 +162,3 @@ func BenchmarkPhone(b *testing.B) {
 		}
 	}
 }
-

@@ -218,6 +218,15 @@ func (p *Plan) Targets() []string {
 	return out
 }
 
+// Sinks are the connectors that rows go to.
+func (p *Plan) Sinks() []string {
+	var out []string
+	for _, s := range p.sinks {
+		out = append(out, s.connector.Name)
+	}
+	return out
+}
+
 // Outputs are the paths that a run writes as the mapping has them, the reject
 // file among them; "-" is stdout.
 func (p *Plan) Outputs() []string {

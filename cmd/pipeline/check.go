@@ -40,18 +40,17 @@ func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
 	}
 	all, files := a.check(names, "")
 	overlaps(all, files, "", false)
-	var list diag.List
-	for _, c := range all {
-		list = append(list, c.diags...)
-	}
+	list := found(all)
 	switch {
 	case asJSON:
-		err = diag.JSON(a.stdout, list)
+		err = diag.JSON(a.stdout, list, verdicts(all))
 	case asSARIF:
 		err = diag.SARIF(a.stdout, list, version())
 	default:
-		err = diag.Text(a.stderr, list, files.Seen, a.colour())
-		a.verdicts(all)
+		if err = diag.Text(a.stderr, list, files.Seen, a.colour()); err == nil {
+			fmt.Fprint(a.stderr, askExplain(list))
+			err = printVerdicts(a.stdout, verdicts(all))
+		}
 	}
 	if err != nil {
 		return err
@@ -60,25 +59,6 @@ func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
 		return exitCode(exitWrong)
 	}
 	return nil
-}
-
-// verdicts prints one line for each mapping.
-func (a *app) verdicts(all []checked) {
-	width := 0
-	for _, c := range all {
-		width = max(width, len(c.file))
-	}
-	for _, c := range all {
-		errors, warnings := c.diags.Count()
-		switch {
-		case errors > 0:
-			fmt.Fprintf(a.stdout, "%-*s  %s\n", width, c.file, counts(errors, warnings))
-		case warnings > 0:
-			fmt.Fprintf(a.stdout, "%-*s  ok, %s, %s\n", width, c.file, plural(len(c.plan.Columns()), "column"), counts(errors, warnings))
-		default:
-			fmt.Fprintf(a.stdout, "%-*s  ok, %s\n", width, c.file, plural(len(c.plan.Columns()), "column"))
-		}
-	}
 }
 
 // counts is "2 errors, 1 warning".

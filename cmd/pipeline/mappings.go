@@ -161,12 +161,18 @@ func expandFolders(args []string) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
+// found is what is wrong with all mappings, each thing once.
+func found(all []checked) diag.List {
+	groups := make([]diag.Group, len(all))
+	for i, c := range all {
+		groups[i] = diag.Group{Mapping: c.file, List: c.diags}
+	}
+	return diag.Merge(groups)
+}
+
 // problems prints what is wrong, and reports whether anything stops a run.
 func (a *app) problems(all []checked, files *pipeline.Files) (diag.List, error) {
-	var list diag.List
-	for _, c := range all {
-		list = append(list, c.diags...)
-	}
+	list := found(all)
 	if len(list) == 0 {
 		return nil, nil
 	}

@@ -58,6 +58,7 @@ type Diagnostic struct {
 	Message  string // what is wrong: `unknown name "emial"`
 	Hint     string // what to do about it, shown behind the underline: `did you mean "email"?`
 	Notes    []Note
+	Mappings []string // that it concerns, where Merge found it in several
 }
 
 // List is diagnostics in the order they were found.

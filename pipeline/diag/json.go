@@ -10,18 +10,20 @@ import (
 //
 //	{"diagnostics": [{"severity": "error", "code": "unknown-name", "file": "a.yaml",
 //	                  "line": 3, "column": 7, "endLine": 3, "endColumn": 12,
-//	                  "message": "…", "hint": "…", "notes": […]}],
-//	 "errors": 1, "warnings": 0}
+//	                  "message": "…", "hint": "…", "notes": […], "mappings": […]}],
+//	 "errors": 1, "warnings": 0,
+//	 "mappings": [{"file": "a.yaml", "ok": false, "errors": 1, "warnings": 0}]}
 //
-// What a diagnostic does not have is left out. Columns count characters from
-// 1; the end is the first character after the span. The error is that of w.
-func JSON(w io.Writer, l List) error {
-	doc := jsonDocument{Diagnostics: make([]jsonDiagnostic, 0, len(l))}
+// What a diagnostic does not have is left out; its mappings are those that share
+// it. Columns count characters from 1; the end is the first character after the
+// span. The error is that of w.
+func JSON(w io.Writer, l List, verdicts []Verdict) error {
+	doc := jsonDocument{Diagnostics: make([]jsonDiagnostic, 0, len(l)), Mappings: verdicts}
 	doc.Errors, doc.Warnings = l.Count()
 	for _, d := range l {
 		j := jsonDiagnostic{
 			Severity: d.Severity.String(), Code: d.Code,
-			jsonPlace: place(d.Span), Message: d.Message, Hint: d.Hint,
+			jsonPlace: place(d.Span), Message: d.Message, Hint: d.Hint, Mappings: d.Mappings,
 		}
 		for _, n := range d.Notes {
 			j.Notes = append(j.Notes, jsonNote{jsonPlace: place(n.Span), Message: n.Message})
@@ -35,6 +37,20 @@ type jsonDocument struct {
 	Diagnostics []jsonDiagnostic `json:"diagnostics"`
 	Errors      int              `json:"errors"`
 	Warnings    int              `json:"warnings"`
+	Mappings    []Verdict        `json:"mappings,omitempty"`
+}
+
+// Verdict is what came of one mapping.
+type Verdict struct {
+	File      string   `json:"file"`
+	OK        bool     `json:"ok"` // it can run
+	Errors    int      `json:"errors"`
+	OwnErrors int      `json:"-"` // those that stand in the mapping itself
+	Warnings  int      `json:"warnings"`
+	BrokenBy  []string `json:"brokenBy,omitempty"` // the other files that have errors
+	Columns   int      `json:"columns,omitempty"`
+	Source    string   `json:"source,omitempty"`
+	Sinks     []string `json:"sinks,omitempty"`
 }
 
 type jsonDiagnostic struct {
@@ -44,6 +60,8 @@ type jsonDiagnostic struct {
 	Message string     `json:"message"`
 	Hint    string     `json:"hint,omitempty"`
 	Notes   []jsonNote `json:"notes,omitempty"`
+
+	Mappings []string `json:"mappings,omitempty"`
 }
 
 type jsonNote struct {

@@ -55,7 +55,7 @@ func TestJSON(t *testing.T) {
 }
 `
 	var out bytes.Buffer
-	if err := JSON(&out, machineList); err != nil {
+	if err := JSON(&out, machineList, nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -65,7 +65,7 @@ func TestJSON(t *testing.T) {
 
 func TestJSONOfNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := JSON(&out, nil); err != nil {
+	if err := JSON(&out, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff("{\n  \"diagnostics\": [],\n  \"errors\": 0,\n  \"warnings\": 0\n}\n", out.String()); diff != "" {
@@ -77,7 +77,8 @@ func TestSARIF(t *testing.T) {
 	want := `{
 	"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
 	"runs": [{
-		"tool": {"driver": {"name": "pipeline", "version": "1.2.3", "rules": [{"id": "unknown-name"}, {"id": "drift"}]}},
+		"tool": {"driver": {"name": "pipeline", "version": "1.2.3", "rules": [
+			{"id": "unknown-name", "help": {"text": "pipeline explain unknown-name"}}, {"id": "drift", "help": {"text": "pipeline explain drift"}}]}},
 		"columnKind": "unicodeCodePoints",
 		"results": [
 			{"ruleId": "unknown-name", "ruleIndex": 0, "level": "error",
@@ -112,7 +113,7 @@ func TestSARIFOfNothing(t *testing.T) {
 }
 
 func TestProgramsAreToldThatItCouldNotBeWritten(t *testing.T) {
-	if err := JSON(brokenWriter{}, nil); err == nil {
+	if err := JSON(brokenWriter{}, nil, nil); err == nil {
 		t.Error("JSON: no error")
 	}
 	if err := SARIF(brokenWriter{}, nil, ""); err == nil {

@@ -19,7 +19,7 @@ func SARIF(w io.Writer, l List, version string) error {
 	for _, d := range l {
 		if _, ok := index[d.Code]; !ok {
 			index[d.Code] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: d.Code})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: d.Code, Help: sarifText{"pipeline explain " + d.Code}})
 		}
 		r := sarifResult{RuleID: d.Code, RuleIndex: index[d.Code], Level: d.Severity.String(), Message: sarifText{d.Message}}
 		if d.Hint != "" {
@@ -34,6 +34,9 @@ func SARIF(w io.Writer, l List, version string) error {
 			} else {
 				r.Message.Text += "\n" + n.Message
 			}
+		}
+		for _, m := range d.Mappings {
+			r.Related = append(r.Related, sarifPlace(Span{File: m}, &sarifText{"this mapping shares it"}))
 		}
 		run.Results = append(run.Results, r)
 	}
@@ -65,7 +68,8 @@ type sarifDriver struct {
 }
 
 type sarifRule struct {
-	ID string `json:"id"`
+	ID   string    `json:"id"`
+	Help sarifText `json:"help"`
 }
 
 type sarifResult struct {

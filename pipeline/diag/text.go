@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,7 +67,11 @@ func (p *textPrinter) diagnostic(d Diagnostic) {
 			p.out.WriteString("  " + h + "\n")
 		}
 	}
-	for _, n := range d.Notes {
+	notes := d.Notes
+	if len(d.Mappings) > 0 {
+		notes = append(slices.Clip(notes), Note{Message: d.concerns()})
+	}
+	for _, n := range notes {
 		p.out.WriteString("  ")
 		if at := location(n.Span); at != "" {
 			p.styled(styleBold, at+":")

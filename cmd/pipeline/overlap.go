@@ -15,7 +15,7 @@ import (
 // where they run together, over what another one writes. out is the folder of
 // --out.
 func overlaps(all []checked, files *pipeline.Files, out string, together bool) {
-	inputs := files.Names()
+	inputs := newReadFiles(files.Names())
 	written := map[string]string{} // by path: the mapping
 	stdin, stdout := "", ""
 	for i := range all {
@@ -42,7 +42,7 @@ func overlaps(all []checked, files *pipeline.Files, out string, together bool) {
 				continue
 			}
 			path := world.OutPath(output)
-			if input := sameAs(path, inputs); input != "" {
+			if input := inputs.same(path); input != "" {
 				wrong(fmt.Sprintf("it writes %s, which is read: %s", path, input), "give the output a name of its own")
 			}
 			full := absolute(path)
@@ -57,15 +57,32 @@ func overlaps(all []checked, files *pipeline.Files, out string, together bool) {
 	}
 }
 
-// sameAs is the first of the inputs that is the file at path, by whatever name.
-func sameAs(path string, inputs []string) string {
+// readFiles finds a file among those that are read.
+type readFiles struct {
+	byPath map[string]string // the name by the absolute path
+	names  []string
+}
+
+func newReadFiles(names []string) readFiles {
+	r := readFiles{byPath: map[string]string{}, names: names}
+	for _, name := range names {
+		r.byPath[absolute(name)] = name
+	}
+	return r
+}
+
+// same is the file among them that is the one at path, by whatever name.
+func (r readFiles) same(path string) string {
+	if name, ok := r.byPath[absolute(path)]; ok {
+		return name
+	}
 	info, err := os.Stat(path)
-	for _, input := range inputs {
-		if absolute(path) == absolute(input) {
-			return input
-		}
-		if other, failed := os.Stat(input); err == nil && failed == nil && os.SameFile(info, other) {
-			return input
+	if err != nil {
+		return "" // nothing is there that a run could write over
+	}
+	for _, name := range r.names {
+		if other, err := os.Stat(name); err == nil && os.SameFile(info, other) {
+			return name
 		}
 	}
 	return ""

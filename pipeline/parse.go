@@ -28,13 +28,13 @@ type parser struct {
 	meant   map[string]bool // keys that an unknown one was taken for
 }
 
-// The keys a mapping may have, in the order in which the reference shows them.
+// The keys a mapping may have; reference.go says what they are.
 var (
-	mappingKeys = []string{"version", "name", "description", "extends", "source", "each", "let", "where", "key", "lookups", "fields", "schema", "rejects", "sinks"}
-	sourceKeys  = []string{"connection", "stream", "schema", "rate", "concurrency", "rate_override", "sync", "tape", "resume"}
-	fieldKeys   = []string{"value", "type", "timezone", "required", "description"}
-	lookupKeys  = []string{"path", "key", "value"}
-	rejectsKeys = []string{"path", "max", "retry"}
+	mappingKeys = MappingKeys.Names()
+	sourceKeys  = SourceKeys.Names()
+	fieldKeys   = FieldKeys.Names()
+	lookupKeys  = LookupKeys.Names()
+	rejectsKeys = RejectsKeys.Names()
 )
 
 func (p *parser) mapping(n *yaml.Node) *Mapping {

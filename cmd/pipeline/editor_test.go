@@ -214,36 +214,49 @@ func scalars(null bool) []string {
 // scalar is the schema of one value. A text may always stand for another type
 // where it holds ${NAME}, and numbers and true may stand in quotes.
 func scalar(typ pipeline.OptionType, values []string, most int64, removable bool) object {
-	variable := object{"type": "string", "pattern": `\$\{`}
-	oneOf := func(forms ...any) object {
+	orText := func(form object, quoted string) object {
+		forms := []any{form, object{"type": "string", "pattern": quoted + `\$\{`}}
 		if removable {
 			forms = append(forms, object{"type": "null"})
 		}
-		return object{"anyOf": append(forms, variable)}
+		return object{"anyOf": forms}
 	}
-	switch typ {
-	case pipeline.TypeInteger:
-		number := object{"type": "integer", "minimum": 0}
-		if most > 0 {
-			number = object{"type": "integer", "minimum": 1, "maximum": most}
-		}
-		if len(values) > 0 {
-			return oneOf(object{"enum": []any{json.Number(values[0]), values[0]}})
-		}
-		return oneOf(number, object{"type": "string", "pattern": `^[0-9]+$`})
-	case pipeline.TypeBoolean:
-		return oneOf(object{"type": "boolean"}, object{"enum": []string{"true", "false"}})
-	case pipeline.TypeStrings:
+	switch {
+	case typ == pipeline.TypeInteger && len(values) > 0:
+		return orText(object{"enum": []any{json.Number(values[0])}}, "^"+values[0]+"$|")
+	case typ == pipeline.TypeInteger && most > 0:
+		return orText(object{"type": "integer", "minimum": 1, "maximum": most}, "^[0-9]+$|")
+	case typ == pipeline.TypeInteger:
+		return orText(object{"type": "integer", "minimum": 0}, "^[0-9]+$|")
+	case typ == pipeline.TypeBoolean:
+		return orText(object{"type": "boolean"}, "^(true|false)$|")
+	case typ == pipeline.TypeStrings:
 		return object{"type": "array", "items": object{"type": scalars(false)}}
-	case pipeline.TypeMap:
+	case typ == pipeline.TypeMap:
 		return object{"type": "object", "additionalProperties": object{"type": scalars(removable)}}
-	case pipeline.TypeExpression:
+	case typ == pipeline.TypeExpression:
 		return object{"allOf": []any{object{"$ref": "#/definitions/expression"}}}
-	}
-	if len(values) > 0 {
-		return oneOf(object{"enum": values})
+	case len(values) > 0:
+		return orText(object{"enum": values}, "")
 	}
 	return object{"type": scalars(removable)}
+}
+
+// Each ready mapping tells the editor where the schema is.
+func TestMappingsNameTheEditorSchema(t *testing.T) {
+	names, err := filepath.Glob("../../mappings/*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no mappings: %v", err)
+	}
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(src), "# yaml-language-server: $schema=../schemas/mapping.schema.json\n") {
+			t.Errorf("%s does not begin with the line for editors, see docs/mapping.md", name)
+		}
+	}
 }
 
 // TestEditorSchemaTakesRightMappings holds it against every mapping of the

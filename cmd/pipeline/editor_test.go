@@ -85,8 +85,8 @@ func (s schemaMaker) section(keys pipeline.Section) object {
 
 // defaultOf is a default that is a value, in backquotes.
 func defaultOf(s string) (any, bool) {
-	plain, ok := strings.CutPrefix(s, "`")
-	if plain, ok = strings.CutSuffix(plain, "`"); !ok || strings.ContainsAny(plain, "`") {
+	plain := strings.Trim(s, "`")
+	if "`"+plain+"`" != s || strings.Contains(plain, "`") {
 		return nil, false
 	}
 	if plain == "true" || plain == "false" {

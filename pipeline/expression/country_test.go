@@ -75,3 +75,25 @@ func TestCountryAsPeopleWriteIt(t *testing.T) {
 		}
 	}
 }
+
+func TestCountryInExpressions(t *testing.T) {
+	const record = `{"land": "viet nam", "bad": "Zoe's place", "blank": "", "nothing": null, "n": 65}`
+	for expr, want := range map[string]string{
+		`country(land)`:    `"VN"`,
+		`country(blank)`:   `null`,
+		`country(nothing)`: `null`,
+		`country(bad)`:     `the text is no country that is known by that name; it takes an English name, or a code such as SG or SGP`,
+		`country(n)`:       `n is a number, and country needs text; write string(n)`,
+	} {
+		v, err := evaluate(t, expr, record)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = written(v)
+		}
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", expr, got, want)
+		}
+	}
+}

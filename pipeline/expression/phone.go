@@ -46,9 +46,8 @@ func phone(_ *Machine, a []any) (any, error) {
 	}
 	region := ""
 	if len(a) > 1 && a[1] != nil {
-		region = strings.ToUpper(a[1].(string))
-		if err := checkPhoneRegion(region); err != nil {
-			return nil, err
+		if region = strings.ToUpper(a[1].(string)); !phoneBook().knows(region) {
+			return nil, because(codeMismatch, `there is no region of that name for telephone numbers; regions are two letters, such as "SG"`)
 		}
 	}
 	number, ok := internationalNumber(s, region)
@@ -63,23 +62,22 @@ func phone(_ *Machine, a []any) (any, error) {
 	return nil, because(codeMismatch, "the text is no telephone number of %s, nor one with + and a country code", region)
 }
 
+// checkPhoneRegion checks a region that stands in the mapping, which may be
+// shown.
 func checkPhoneRegion(region string) error {
-	book := phoneBook()
-	if _, ok := book.lines[strings.ToUpper(region)]; ok {
+	if phoneBook().knows(region) {
 		return nil
 	}
-	message := fmt.Sprintf("there is no region %q for telephone numbers", truncated(region))
-	if known, ok := countryCode(region); ok {
-		return because(codeWrongArguments, "%s; did you mean %q?", message, known)
+	message := fmt.Sprintf("there is no region %q for telephone numbers", region)
+	known, ok := countryCode(region)
+	if !ok {
+		known = diag.Suggest(region, phoneBook().regions)
 	}
-	if near := diag.Suggest(region, book.regions); near != "" {
-		return because(codeWrongArguments, "%s; did you mean %q?", message, near)
+	if known != "" {
+		return because(codeWrongArguments, "%s; did you mean %q?", message, known)
 	}
 	return because(codeWrongArguments, `%s; regions are two letters, such as "SG"`, message)
 }
-
-// truncated is the beginning of a text for a message.
-func truncated(s string) string { return sliceText(s, nil, new(20)) }
 
 // internationalNumber is the E.164 form of a number as people write it, if it
 // is one that can be dialled.
@@ -208,6 +206,12 @@ var phoneBook = sync.OnceValue(func() *phoneIndex {
 	return book
 })
 
+// knows reports whether there is a region of that name, in any case.
+func (x *phoneIndex) knows(region string) bool {
+	_, ok := x.lines[strings.ToUpper(region)]
+	return ok && len(region) == 2
+}
+
 // plan is the plan of a region, nil where there is none.
 func (x *phoneIndex) plan(region string) *plan {
 	if known, ok := x.plans.Load(region); ok {
@@ -217,7 +221,7 @@ func (x *phoneIndex) plan(region string) *plan {
 	if !ok {
 		return nil
 	}
-	made, _ := x.plans.LoadOrStore(region, newPlan(line))
+	made, _ := x.plans.LoadOrStore(strings.Clone(region), newPlan(line)) // the region may lie in a page that is used again
 	return made.(*plan)
 }
 

@@ -154,6 +154,51 @@ func TestPhoneAsPeopleWriteIt(t *testing.T) {
 	}
 }
 
+// What is no number is an error of the record, whose message does not hold it.
+func TestPhoneInExpressions(t *testing.T) {
+	const record = `{"mobile": "6123 4567", "abroad": "+44 20 7946 0958", "bad": "call 6123 4567", "blank": " ", "nothing": null, "region": "SG", "odd": "Singapore"}`
+	for _, c := range []struct{ expr, want string }{
+		{`phone(mobile, "SG")`, `"+6561234567"`},
+		{`phone(mobile, region)`, `"+6561234567"`},
+		{`phone(mobile, country(odd))`, `"+6561234567"`},
+		{`phone(abroad)`, `"+442079460958"`},
+		{`phone(abroad, gone)`, `"+442079460958"`},
+		{`phone(blank, "SG")`, `null`},
+		{`phone(nothing, "SG")`, `null`},
+		{`phone(bad, "SG")`, `the text is no telephone number of SG, nor one with + and a country code`},
+		{`phone(mobile)`, `the text is no telephone number with + and a country code; where it may be a national one, say of which region, as in phone(…, "SG")`},
+		{`phone(mobile, odd)`, `there is no region of that name for telephone numbers; regions are two letters, such as "SG"`},
+	} {
+		v, err := evaluate(t, c.expr, record)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = written(v)
+		}
+		if got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.expr, got, c.want)
+		}
+	}
+}
+
+// A region in quotes is checked before the run.
+func TestPhoneRegionIsChecked(t *testing.T) {
+	for src, want := range map[string]string{
+		`phone(x, "UK")`:        `there is no region "UK" for telephone numbers; did you mean "GB"?`,
+		`phone(x, "Singapore")`: `there is no region "Singapore" for telephone numbers; did you mean "SG"?`,
+		`phone(x, "+65")`:       `there is no region "+65" for telephone numbers; regions are two letters, such as "SG"`,
+	} {
+		_, problems := Compile(src, Scope{})
+		if len(problems) != 1 || problems[0].Message != want {
+			t.Errorf("%s: %+v", src, problems)
+		}
+	}
+	if _, problems := Compile(`phone(x, "sg")`, Scope{}); len(problems) > 0 {
+		t.Errorf("%+v", problems)
+	}
+}
+
 // A plan is read when the first number of its region comes, and not before.
 func BenchmarkPhone(b *testing.B) {
 	for b.Loop() {

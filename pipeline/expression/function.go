@@ -39,7 +39,7 @@ func Functions() []Function {
 
 // allFunctions is the library in the order of its documentation.
 var allFunctions = sync.OnceValue(func() []*function {
-	all := slices.Concat(textFunctions(), peopleFunctions(), phoneFunctions(), countryFunctions(), listFunctions(), walkers(), timeFunctions(), numberFunctions(), identityFunctions(), tableFunctions())
+	all := slices.Concat(textFunctions(), peopleFunctions(), phoneFunctions(), countryFunctions(), listFunctions(), walkers(), timeFunctions(), dateParsers(), numberFunctions(), identityFunctions(), tableFunctions())
 	slices.SortStableFunc(all, func(a, b *function) int { return slices.Index(groups, a.Group) - slices.Index(groups, b.Group) })
 	return all
 })

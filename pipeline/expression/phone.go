@@ -32,7 +32,7 @@ func phoneFunctions() []*function {
 	return []*function{
 		{Function: Function{Name: "phone", Group: "people", Signature: "phone(text[, region])",
 			Doc: "The telephone number in the form of E.164, +6561234567. The region, as in \"SG\", says how a number without + is meant; without a region a number needs its +. " +
-				"An extension is left out. What is no number that can be dialled is an error of the record. Null and a text of nothing but space give null.",
+				"An extension is left out; a CSV sink puts ' before the +, unless it says formulas: keep. What is no number that can be dialled is an error of the record. Null and a text of nothing but space give null.",
 			Example: `phone("6123 4567", "SG")`, Result: `"+6561234567"`},
 			params: []param{{name: "text", want: isText, null: true}, {name: "region", want: isText, null: true, literal: checkPhoneRegion}}, optional: 1,
 			result: maybe(textual), run: phone},

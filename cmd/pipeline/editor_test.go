@@ -361,7 +361,7 @@ func rightMappings(t *testing.T, name string) map[string][]byte {
 			}
 		}
 	case ".txtar":
-		dir := exampleFolder(t, explanation{files: txtar.Parse(src).Files})
+		dir := unpacked(t, explanation{files: txtar.Parse(src).Files})
 		for _, f := range txtar.Parse(src).Files {
 			if !isYAML(f.Name) || !isMapping.Match(f.Data) {
 				continue

@@ -140,7 +140,7 @@ func TestExplanations(t *testing.T) {
 			if e.summary == "" || e.text == "" || !slices.Contains([]string{"diagnostic", "reject", "diagnostic, reject"}, e.kinds) {
 				t.Errorf("explain/%s.txtar begins with a line such as \"diagnostic: what happened\", and goes on with what to do", e.code)
 			}
-			t.Chdir(exampleFolder(t, e))
+			t.Chdir(unpacked(t, e))
 			if got := outcome(t, e, "wrong"); !slices.Equal(got, []string{e.code}) && !unseen[e.code] {
 				t.Errorf("wrong.yaml gives %v, and should give %s alone", got, e.code)
 			}
@@ -172,7 +172,8 @@ func examplePlatform(w http.ResponseWriter, r *http.Request) {
 // repeated is ⟨text × 1000⟩ in an example, for what is wrong by its size.
 var repeated = regexp.MustCompile(`⟨(.+?) × ([0-9]+)⟩`)
 
-func exampleFolder(t *testing.T, e explanation) string {
+// unpacked is a folder with the files of an example.
+func unpacked(t *testing.T, e explanation) string {
 	dir := t.TempDir()
 	for _, f := range e.files {
 		data := repeated.ReplaceAllFunc(f.Data, func(m []byte) []byte {

@@ -15,7 +15,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Find the mistakes in mappings, without calling the platform",
 		Long: `Find the mistakes in mappings, without calling the platform: keys, options,
 names, functions and types, all mistakes of all files at once. run begins with
-the same check.`,
+the same check. Several mappings come as one table; a mistake in a base or a schema
+that they share is shown once, with the mappings that it breaks.`,
 		Example: `  pipeline check mappings/gevme-attendees.yaml
   pipeline check mappings/
   pipeline check --sarif mappings/ > check.sarif`,

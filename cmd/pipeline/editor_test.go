@@ -29,7 +29,7 @@ type object map[string]any
 // TestEditorSchema writes schemas/mapping.schema.json for editors, from the
 // keys of the language and the options of the connectors.
 func TestEditorSchema(t *testing.T) {
-	upToDate(t, "schemas/mapping.schema.json", string(editorSchema(t)))
+	goldenFile(t, "../../schemas/mapping.schema.json", string(editorSchema(t)))
 }
 
 func editorSchema(tb testing.TB) []byte {

@@ -10,24 +10,8 @@ import (
 	"pipeline/pipeline/expression"
 )
 
-// upToDate holds a file of the repository, named from its root, against what it
-// is generated from.
-func upToDate(t *testing.T, name, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile("../../"+name, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile("../../" + name)
-	if err != nil || string(got) != want {
-		t.Errorf("%s is out of date: go test ./cmd/pipeline -run %s -update", name, t.Name())
-	}
-}
-
 func TestFunctionsDocument(t *testing.T) {
-	upToDate(t, "docs/functions.md", functionsDocument())
+	goldenFile(t, "../../docs/functions.md", functionsDocument())
 }
 
 func functionsDocument() string {
@@ -66,7 +50,7 @@ func TestMappingReference(t *testing.T) {
 		}
 		doc = before + begin + keyTable(keys) + "<!-- end -->" + after
 	}
-	upToDate(t, "docs/mapping.md", doc)
+	goldenFile(t, "../../docs/mapping.md", doc)
 }
 
 func keyTable(keys pipeline.Section) string {

@@ -146,9 +146,7 @@ func (c *compiler) rejects() {
 			c.err("bad-value", c.m.Rejects.Path.Span(), "rejects go to a file, not to stdout", "name a file, or leave path out")
 		}
 	}
-	if c.boolean(c.m.Rejects.Retry) {
-		c.err("not-supported", c.m.Rejects.Retry.Span(), "this version does not try rejects again by itself", "write retry: false, or leave it out; run --replay maps them again with all others")
-	}
+	r.retry = c.boolean(c.m.Rejects.Retry)
 	if max := c.expand(c.m.Rejects.Max); max != "" {
 		share, isShare := strings.CutSuffix(max, "%")
 		n, err := strconv.ParseFloat(strings.TrimSpace(share), 64)

@@ -4,6 +4,7 @@ package pipeline
 // of what was delivered.
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -161,6 +162,10 @@ func (r *run) unique(j *job) error {
 		if err != nil {
 			return err
 		}
+		if kept := j.page.Records[j.items[row]].kept; kept != nil && kept.reject.code == codeKeyTwice {
+			// what came before it was delivered: as long as both have one key, so it is
+			added = added && !bytes.Equal(kept.reject.value, r.plan.keyObject(j.batch.Row(row)))
+		}
 		if !added && (len(twice) == 0 || twice[len(twice)-1] != j.items[row]) {
 			twice = append(twice, j.items[row])
 		}
@@ -243,7 +248,7 @@ func (r *run) deliverTo(ctx context.Context, s *rowSink, j *job) error {
 			return err
 		}
 		// a count of rejects ends the run at once, and not when the page is through
-		if max := r.plan.rejects.maxCount; max >= 0 && r.report.Rejected+len(j.rejected)+len(refused) > max && !r.o.AnyRejects {
+		if max := r.plan.rejects.maxCount; max >= 0 && r.report.Rejected+len(j.rejected)+len(refused) > max && !r.anyRejects() {
 			break
 		}
 	}
@@ -335,7 +340,7 @@ func (r *run) refuse(j *job, s *rowSink, rows []int, refused []RefusedRow) {
 
 // deleteGone tells row sinks that ask for it what is gone from a complete pull.
 func (r *run) deleteGone(ctx context.Context) error {
-	whole := r.o.Limit == 0 && !r.kept.replay && !r.plan.source.incremental && !r.delivery.unknownKey
+	whole := r.o.Limit == 0 && !r.o.Rejects && !r.kept.replay && !r.plan.source.incremental && !r.delivery.unknownKey
 	for _, s := range r.delivery.sinks {
 		if s.run == nil {
 			continue

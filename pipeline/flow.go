@@ -78,7 +78,9 @@ func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCause
 		return nil
 	})
 	err = g.Wait()
-	r.questions(mappers)
+	if !r.retrying { // a few records say nothing of the form
+		r.questions(mappers)
+	}
 	r.o.Cover.add(mappers)
 	return stopped, err
 }
@@ -173,6 +175,13 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Exploded += j.batch.Len() - j.mapped
 	rep.Filtered += j.filtered
 	rep.Rejected += len(j.rejected)
+	if r.retrying {
+		rep.Retried += len(j.page.Records)
+	} else if r.reject.old != nil {
+		if err := r.reject.old.note(j); err != nil {
+			return err
+		}
+	}
 	for i := range j.rejected {
 		r.cause(j.page, &j.rejected[i])
 	}
@@ -180,11 +189,15 @@ func (r *run) write(ctx context.Context, j *job) error {
 		rep.FromTape = int(r.kept.hits.Load())
 		r.o.Progress(*rep)
 	}
-	if max := r.plan.rejects.maxCount; max >= 0 && rep.Rejected > max && !r.o.AnyRejects {
+	if max := r.plan.rejects.maxCount; max >= 0 && rep.Rejected > max && !r.anyRejects() {
 		return r.tooMany(fmt.Sprint(max))
 	}
 	return nil
 }
+
+// anyRejects reports whether rejects.max does not count: those of the reject file
+// have been counted when they were fetched.
+func (r *run) anyRejects() bool { return r.o.AnyRejects || r.retrying }
 
 // maxCauses is how many kinds of rejects a report tells apart.
 const maxCauses = 100
@@ -199,9 +212,6 @@ func (r *run) cause(page *Page, one *rejected) {
 		return
 	}
 	r.causes[key] = len(r.report.Causes)
-	c := Cause{Code: one.code, Field: one.field, Reason: one.reason, Count: 1, Page: page.Number, Line: page.Records[one.item].Line}
-	if page.Number > 0 {
-		c.Item = page.First + one.item + 1
-	}
-	r.report.Causes = append(r.report.Causes, c)
+	at := page.place(one.item)
+	r.report.Causes = append(r.report.Causes, Cause{Code: one.code, Field: one.field, Reason: one.reason, Count: 1, Page: at.page, Item: at.item, Line: at.line})
 }

@@ -59,6 +59,9 @@ func (p *Plan) Identity() string {
 // keep opens the state folder and decides what this run starts from: a new
 // tape, that of an interrupted run, or the last complete one.
 func (r *run) keep() error {
+	if r.o.Rejects {
+		return r.keepRejects()
+	}
 	p, dir := r.plan, r.o.State
 	if dir == "" || !p.source.connector.Remote || r.o.Source != nil {
 		return nil
@@ -260,6 +263,9 @@ func (r *run) advance() error {
 		}
 	}
 	k := &r.kept
+	if r.o.Rejects {
+		return endReplay(r.o.State)
+	}
 	if k.store == nil || k.replay {
 		return nil
 	}
@@ -314,14 +320,16 @@ func (p *position) load(dir string) error {
 	return nil
 }
 
-func (p *position) save(dir string) error {
-	name := filepath.Join(dir, positionFile)
+func (p *position) save(dir string) error { return saveJSON(filepath.Join(dir, positionFile), p) }
+
+// saveJSON makes a small file of state, durable when it returns nil.
+func saveJSON(name string, v any) error {
 	f, err := CreateOutFile(name)
 	if err != nil {
 		return err
 	}
 	f.Mode = 0o600
-	src, err := json.Marshal(p)
+	src, err := json.Marshal(v)
 	if err == nil {
 		_, err = f.Write(append(src, '\n'))
 	}

@@ -80,6 +80,9 @@ func (m *mapper) page(j *job) {
 
 // record appends the rows of one record to the batch.
 func (m *mapper) record(j *job, rec *Record) *reject {
+	if rec.kept != nil && rec.kept.stays {
+		return &rec.kept.reject
+	}
 	if rec.Fault != nil {
 		return &reject{code: rec.Fault.Code, reason: rec.Fault.Reason}
 	}

@@ -106,6 +106,7 @@ type rejectsPlan struct {
 	path       string
 	maxCount   int     // -1: any number
 	maxPercent float64 // of all records read; 100: any share
+	retry      bool    // an incremental run maps the open ones again
 }
 
 // questions are the questions that the expressions ask, each once.

@@ -19,7 +19,12 @@ const (
 	codeRefused    = "refused"    // the receiver will never take it
 	codeEach       = "each-type"  // what each: names is no list
 	codeWhere      = "where-type" // where: said neither true nor false
+	codeDamaged    = "damaged"    // a line of the reject file is no reject any more
 )
+
+// CodeDetail is the reject code of a record that was listed, and whose details
+// could not be had: what is kept is not the whole record.
+const CodeDetail = "detail-failed"
 
 // reject is why a record is kept out.
 type reject struct {
@@ -40,20 +45,42 @@ type Cause struct {
 	Line   int    `json:"line,omitempty"`
 }
 
+// recordPlace is where a record stood in its source; what does not apply is 0.
+type recordPlace struct{ page, item, line int }
+
+// place is where record i stood when it was read from the source.
+func (p *Page) place(i int) recordPlace {
+	if kept := p.Records[i].kept; kept != nil {
+		return kept.at
+	}
+	at := recordPlace{line: p.Records[i].Line}
+	if p.Number > 0 {
+		at.page, at.item = p.Number, p.First+i+1
+	}
+	return at
+}
+
 // appendReject appends a reject as one line of JSON. It says nothing of time,
 // host or run, so that the same input gives the same file.
 func appendReject(dst []byte, mapping, source string, page *Page, i int, key []byte, r reject) []byte {
 	rec := &page.Records[i]
+	if rec.kept != nil && rec.kept.stays {
+		return append(append(dst, rec.kept.line...), '\n')
+	}
+	if rec.kept != nil && key == nil {
+		key = rec.kept.key
+	}
+	at := page.place(i)
 	dst = append(dst, `{"mapping":`...)
 	dst = value.AppendJSONString(dst, mapping)
 	dst = append(dst, `,"source":`...)
 	dst = value.AppendJSONString(dst, source)
-	if page.Number > 0 {
-		dst = strconv.AppendInt(append(dst, `,"page":`...), int64(page.Number), 10)
-		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(page.First+i+1), 10)
+	if at.page > 0 {
+		dst = strconv.AppendInt(append(dst, `,"page":`...), int64(at.page), 10)
+		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(at.item), 10)
 	}
-	if rec.Line > 0 {
-		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(rec.Line), 10)
+	if at.line > 0 {
+		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(at.line), 10)
 	}
 	if key != nil {
 		dst = append(append(dst, `,"key":`...), key...)

@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 )
@@ -14,15 +14,34 @@ import (
 // may read it.
 type rejectFile struct {
 	path      string
-	keep      bool     // the rejects of earlier runs stay: this one does not read their records
-	file      *OutFile // nil until the first reject
+	old       *openRejects // those of earlier runs, which stay where this run does not read their records; nil: none
+	last      bool         // it is published when all sinks are: open rejects may go away
+	untouched bool         // the file stays as it is
+	file      *OutFile     // nil until the first reject
 	buf       *bufio.Writer
+	committed bool
 	published string // the path, once there is something at it
 }
 
-func newRejectFile(path string, keep bool) (*rejectFile, error) {
-	f := &rejectFile{path: path, keep: keep}
-	return f, checkFolder(path)
+// openRejects prepares the reject file. A full run replaces it; one that reads
+// only what changed, or the open rejects, changes it.
+func (r *run) openRejects() error {
+	path := r.o.World.OutPath(r.plan.rejects.path)
+	r.reject, r.causes = &rejectFile{path: path, last: r.o.Rejects}, map[string]int{}
+	if err := checkFolder(path); err != nil || r.o.Rejects {
+		return err
+	}
+	if err := r.replayPending(path); err != nil || !r.plan.source.incremental {
+		return err
+	}
+	old, err := newOpenRejects(r.plan, path, cmp.Or(r.o.State, os.TempDir()))
+	r.reject.old, r.earlier, r.reject.last = old, old, true
+	return err
+}
+
+func (r *run) closeRejects() error {
+	r.find.close()
+	return r.earlier.close()
 }
 
 func (f *rejectFile) write(lines []byte) error {
@@ -30,13 +49,7 @@ func (f *rejectFile) write(lines []byte) error {
 		return nil
 	}
 	if f.file == nil {
-		file, err := CreateOutFile(f.path)
-		if err != nil {
-			return err
-		}
-		file.Mode = 0o600
-		f.file, f.buf = file, bufio.NewWriterSize(file, 64<<10)
-		if err := f.copyOld(); err != nil {
+		if err := f.create(); err != nil {
 			return err
 		}
 	}
@@ -46,7 +59,23 @@ func (f *rejectFile) write(lines []byte) error {
 	return nil
 }
 
-func (f *rejectFile) flush() error {
+func (f *rejectFile) create() error {
+	file, err := CreateOutFile(f.path)
+	if err != nil {
+		return err
+	}
+	file.Mode = 0o600
+	f.file, f.buf = file, bufio.NewWriterSize(file, 64<<10)
+	return nil
+}
+
+// flush makes the rejects durable, those of earlier runs behind those of this
+// one. Where the run failed, its deliveries are not published, and an open reject
+// goes away only where it was rejected anew.
+func (f *rejectFile) flush(failed bool) error {
+	if err := f.copyOld(failed); err != nil {
+		return err
+	}
 	if f.file == nil {
 		return nil
 	}
@@ -56,10 +85,12 @@ func (f *rejectFile) flush() error {
 	return f.file.Flush()
 }
 
+// commit publishes the file. Twice is safe.
 func (f *rejectFile) commit() error {
-	if f.file == nil && f.keep {
+	if f.committed || f.untouched {
 		return nil
 	}
+	f.committed = true
 	if f.file == nil {
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s, which is of an earlier run: %w", f.path, cause(err))
@@ -77,21 +108,27 @@ func (f *rejectFile) abort() error {
 	return f.file.Abort()
 }
 
-// copyOld takes over the rejects of earlier runs, where they stay.
-func (f *rejectFile) copyOld() error {
-	if !f.keep {
+// copyOld takes over the rejects of earlier runs that stay.
+func (f *rejectFile) copyOld(failed bool) error {
+	if f.old == nil {
 		return nil
 	}
-	old, err := os.Open(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	gone := f.old.fetched
+	if failed {
+		gone = f.old.rejected
+	}
+	if f.file == nil && gone.Len() == 0 {
+		f.untouched = true
 		return nil
 	}
-	if err == nil {
-		_, err = io.Copy(f.buf, old)
-		err = errors.Join(err, old.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("keep the rejects in %s: %w", f.path, cause(err))
+	err := ReadRejects(f.path, func(l *RejectLine) error {
+		if drop, err := f.old.among(gone, l); drop || err != nil {
+			return err
+		}
+		return f.write(append(l.text, '\n'))
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep the open rejects: %w", err)
 	}
 	return nil
 }

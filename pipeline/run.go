@@ -27,6 +27,8 @@ type RunOptions struct {
 	// Replay maps what the last complete run fetched, without a call. Fresh
 	// starts over where an interrupted run could be gone on with.
 	Replay, Fresh bool
+	// Rejects maps the open rejects, and nothing else.
+	Rejects bool
 	// AllowDeletes lets more than a fifth of the known rows be deleted at once.
 	AllowDeletes bool
 	// Share, where it is not nil, is that of all runs of this process.
@@ -58,6 +60,7 @@ type Report struct {
 	Unchanged int           `json:"unchanged"`          // rows that a sink of rows has already
 	Deleted   int           `json:"deleted"`            // rows whose deletion was sent
 	Rejected  int           `json:"rejected"`           // records
+	Retried   int           `json:"retried,omitempty"`  // of the records read, those from the reject file
 	FromTape  int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
 	Causes    []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
 	Warnings  []string      `json:"warnings,omitempty"` // what a user should look at
@@ -106,8 +109,11 @@ type run struct {
 	sinks    []Writer // all of them
 	files    []Writer // those that do not take rows one by one
 	reject   *rejectFile
+	earlier  *openRejects   // what an incremental run found; nil: none
+	find     *finder        // looks up originals; nil: it cannot
 	causes   map[string]int // index in report.Causes
 	kept     kept
+	retrying bool // the records at hand are from the reject file
 	delivery delivery
 	leave    func() // ends what is shared with other runs
 }
@@ -118,11 +124,12 @@ func (r *run) run(ctx context.Context) (err error) {
 			r.leave()
 		}
 		r.report.FromTape = int(r.kept.hits.Load())
-		err = errors.Join(err, r.delivery.close(), r.kept.close(r.o.Share))
+		err = errors.Join(err, r.closeRejects(), r.delivery.close(), r.kept.close(r.o.Share))
 	}()
 	if err := r.keep(); err != nil {
 		return err
 	}
+	r.retrying = r.o.Rejects
 	reading, stopReading := r.reading(ctx)
 	defer stopReading(nil)
 	source, err := r.open(ctx)
@@ -130,12 +137,21 @@ func (r *run) run(ctx context.Context) (err error) {
 		return errors.Join(err, r.abort())
 	}
 	stopped, err := r.flow(ctx, reading, stopReading, source)
+	if err == nil && !stopped {
+		err = r.judge()
+	}
+	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry {
+		stopped, err = r.retryOpen(ctx, reading, stopReading)
+	}
 	switch {
 	case err != nil:
 	case stopped:
 		err = &Stopped{Page: r.report.Pages, Read: r.report.Read}
 	default:
-		if err = r.judge(); err == nil {
+		if only, ok := source.(*retrySource); ok {
+			r.stayed(only.kept)
+		}
+		if err = r.balance(); err == nil {
 			err = r.deleteGone(ctx)
 		}
 	}
@@ -152,7 +168,7 @@ func (r *run) run(ctx context.Context) (err error) {
 // keepReasons publishes the reject file of a run that failed for its rejects:
 // it is what the user needs next.
 func (r *run) keepReasons() error {
-	if err := r.reject.flush(); err != nil {
+	if err := r.reject.flush(true); err != nil {
 		return err
 	}
 	r.report.Rejects = r.reject.path
@@ -179,12 +195,14 @@ func (r *run) open(ctx context.Context) (Source, error) {
 	if err := r.openDelivery(); err != nil {
 		return nil, err
 	}
-	reject, err := newRejectFile(w.OutPath(p.rejects.path), p.source.incremental)
-	if err != nil {
+	if err := r.openRejects(); err != nil {
 		return nil, err
 	}
-	r.reject, r.causes = reject, map[string]int{}
-	return r.openSource(ctx)
+	source, err := r.openSource(ctx)
+	if err == nil && r.o.Rejects {
+		source = r.rejectSource(ctx, source)
+	}
+	return source, err
 }
 
 // openSource opens what the records come from.
@@ -212,13 +230,22 @@ func targetPath(w *World, s planSink) string {
 	return w.OutPath(s.target)
 }
 
-// judge decides, when all was read, whether the result may be published.
-func (r *run) judge() error {
+// balance asserts that nothing was lost on the way.
+func (r *run) balance() error {
 	rep := &r.report
 	if rep.Read+rep.Exploded != rep.Written+rep.Filtered+rep.Rejected {
 		return fmt.Errorf("%d records were read, but %d written (%d exploded), %d filtered and %d rejected: this is a mistake in pipeline, nothing is published", rep.Read, rep.Written, rep.Exploded, rep.Filtered, rep.Rejected)
 	}
-	if most := r.plan.rejects.maxPercent; 100*float64(rep.Rejected) > most*float64(rep.Read) && !r.o.AnyRejects {
+	return nil
+}
+
+// judge decides, when all was fetched, whether the result may be published.
+func (r *run) judge() error {
+	if err := r.balance(); err != nil {
+		return err
+	}
+	rep := &r.report
+	if most := r.plan.rejects.maxPercent; 100*float64(rep.Rejected) > most*float64(rep.Read) && !r.anyRejects() {
 		return r.tooMany(fmt.Sprintf("%g%%", most))
 	}
 	return nil
@@ -230,21 +257,23 @@ func (r *run) tooMany(allowed string) error {
 
 // commit is the law of this engine: all sinks are durable first, rejects among
 // them; only then is anything made visible, and last of all may anybody be told
-// how far the run got.
+// how far the run got. Where open rejects go away because their records were
+// delivered, they go when that is visible, and not before.
 func (r *run) commit(ctx context.Context) error {
 	all := append([]Writer{}, r.sinks...)
 	var errs error
 	for _, s := range all {
 		errs = errors.Join(errs, s.Flush(ctx))
 	}
-	errs = errors.Join(errs, r.reject.flush())
+	errs = errors.Join(errs, r.reject.flush(false))
 	if errs != nil {
 		return errors.Join(errs, r.abort())
 	}
-	if err := r.reject.commit(); err != nil {
-		return errors.Join(err, r.abort())
+	if !r.reject.last {
+		if err := r.reject.commit(); err != nil {
+			return errors.Join(err, r.abort())
+		}
 	}
-	r.report.Rejects = r.reject.published
 	for i, s := range all {
 		if err := s.Commit(ctx); err != nil {
 			if i > 0 {
@@ -253,6 +282,10 @@ func (r *run) commit(ctx context.Context) error {
 			return errors.Join(err, r.abort())
 		}
 	}
+	if err := r.reject.commit(); err != nil {
+		return errors.Join(err, r.abort())
+	}
+	r.report.Rejects = r.reject.published
 	return r.advance()
 }
 

@@ -20,6 +20,8 @@ type Record struct {
 	// Fault is set where the source knows that this is no record: Text is then
 	// empty and the engine rejects it with this reason.
 	Fault *Fault
+
+	kept *keptRecord // set for a record that comes back from the reject file
 }
 
 // Fault says why a source could not make a record.

@@ -26,6 +26,7 @@ type runFlags struct {
 	sandbox  bool
 	deletes  bool
 	replay   bool
+	rejects  bool // map the open rejects only
 	fresh    bool
 	limit    int
 	out      string
@@ -286,7 +287,7 @@ func (a *app) runPlan(ctx context.Context, c checked, f runFlags, show *show, sh
 	world.Calls, world.Notice = show.call, show.notice
 	o := pipeline.RunOptions{
 		World: world, Limit: f.limit, Stop: stop, Progress: show.progress, Notice: show.notice,
-		Replay: f.replay, Fresh: f.fresh, AllowDeletes: f.deletes, Share: share,
+		Replay: f.replay, Rejects: f.rejects, Fresh: f.fresh, AllowDeletes: f.deletes, Share: share,
 	}
 	if !f.sandbox && f.limit == 0 {
 		o.State = stateOf(f.state, c)

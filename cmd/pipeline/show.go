@@ -23,6 +23,7 @@ type show struct {
 	file     string // of the mapping
 	from     string
 	replay   string // the command that maps the same records again; empty: there is none
+	rejects  string // the command that maps the rejects again; empty: there is none
 	remote   bool
 	rate     pipeline.Rate
 	most     int           // records that are read at most; 0: all
@@ -63,6 +64,9 @@ func newShow(a *app, c checked, f runFlags) *show {
 	}
 	if plan.Remote() && !f.sandbox && f.limit == 0 {
 		s.replay = "pipeline run --replay " + c.file
+	}
+	if !f.sandbox && f.limit == 0 {
+		s.rejects = "pipeline rejects " + c.file + f.places() + " --replay"
 	}
 	if f.json {
 		s.events = json.NewEncoder(a.stdout)

@@ -65,6 +65,12 @@ func (s *show) source(r pipeline.Report) string {
 			from += fmt.Sprintf(", %s from the tape", plural(r.FromTape, "answer"))
 		}
 	}
+	switch {
+	case r.Retried > 0 && r.Retried == r.Read && s.calls == 0:
+		from = "the reject file"
+	case r.Retried > 0:
+		from += fmt.Sprintf(", %s of the records from the reject file", thousands(r.Retried))
+	}
 	return from + ", in " + took(r.Took)
 }
 
@@ -73,11 +79,11 @@ func (s *show) nextAfter(r pipeline.Report) []string {
 	if r.Rejected == 0 {
 		return nil
 	}
-	next := "run it again"
-	if s.replay != "" {
-		next = "map the same records again, without a call: " + s.replay
+	next := "then run it again"
+	if s.rejects != "" {
+		next = "then: " + s.rejects
 	}
-	return []string{"  next     each line of that file has the record and the reason; mend the mapping, then " + next}
+	return []string{"  next     each line of that file has the record and the reason; mend the mapping, " + next}
 }
 
 // failed is why a run did not come to its end.

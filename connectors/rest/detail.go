@@ -30,9 +30,6 @@ const (
 	keptNames      = 1024
 )
 
-// codeDetail is the reject code of a record whose detail could not be had.
-const codeDetail = "detail-failed"
-
 // details makes a page of whole records out of a page of listed ones. It is of
 // one Read.
 type details struct {
@@ -171,7 +168,7 @@ func (d *details) call(ctx context.Context, c *caller, j *detail) error {
 }
 
 func detailFault(format string, args ...any) *pipeline.Fault {
-	return &pipeline.Fault{Code: codeDetail, Reason: fmt.Sprintf(format, args...)}
+	return &pipeline.Fault{Code: pipeline.CodeDetail, Reason: fmt.Sprintf(format, args...)}
 }
 
 // address is where the detail of a record is. Where the record does not say, it

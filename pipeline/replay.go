@@ -1,0 +1,138 @@
+package pipeline
+
+// replay.go: what is kept while the open rejects are mapped on their own. Such a
+// run that dies between delivering and rewriting the reject file delivers again.
+// It then has the start of the first try, by which file sinks know their own rows
+// again; row sinks know them by the ledger.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"pipeline/pipeline/tape"
+)
+
+// replayFile is there while open rejects are mapped on their own.
+const replayFile = "replaying.json"
+
+// replaying is a run of the open rejects that has not come to its end.
+type replaying struct {
+	Started time.Time `json:"started"`
+	Rejects string    `json:"rejects"` // SHA-256 of the reject file
+}
+
+// keepRejects opens the state folder for a run of the open rejects.
+func (r *run) keepRejects() error {
+	dir := r.o.State
+	if dir == "" {
+		return nil
+	}
+	if err := makeState(dir); err != nil {
+		return err
+	}
+	store, err := tape.Open(dir)
+	if err != nil {
+		return err
+	}
+	r.kept.dir, r.kept.store = dir, store
+	if err := interrupted(store); err != nil {
+		return err
+	}
+	path := r.o.World.OutPath(r.plan.rejects.path)
+	sum, err := sumOf(path)
+	if err != nil {
+		return err
+	}
+	var before replaying
+	if err := before.load(dir); err != nil {
+		return err
+	}
+	if before.Rejects != sum {
+		return saveJSON(filepath.Join(dir, replayFile), replaying{Started: r.o.World.Now.Round(0), Rejects: sum})
+	}
+	world := *r.o.World
+	world.Now = before.Started
+	r.o.World = &world
+	return nil
+}
+
+// interrupted reports that a run has to be gone on with before its rejects are
+// mapped on their own: receivers may have newer copies of their records.
+func interrupted(store *tape.Store) error {
+	t, err := store.Unfinished()
+	switch {
+	case errors.Is(err, tape.ErrDamaged):
+		return errors.New("a run was interrupted, and receivers may have newer copies of these records; run the mapping again first")
+	case err != nil || t == nil:
+		return err
+	}
+	started, answers := t.Header().Started, t.Len()
+	if err := t.Close(); err != nil || answers == 0 { // it got no record
+		return err
+	}
+	return fmt.Errorf("the run of %s was interrupted, and receivers may have newer copies of these records; run the mapping again first: it goes on where it was", when(started))
+}
+
+// replayPending reports that a run of the open rejects was interrupted and has to
+// come first, for rows of it may be in a file that cannot tell them from others.
+func (r *run) replayPending(path string) error {
+	if r.o.State == "" || !r.plan.appends() {
+		return nil
+	}
+	var before replaying
+	if err := before.load(r.o.State); err != nil || before.Rejects == "" {
+		return err
+	}
+	if sum, err := sumOf(path); err != nil || sum != before.Rejects {
+		return err
+	}
+	return errors.New("mapping the rejects again was interrupted, and some of their rows may be in the file already; finish that first, with `pipeline rejects --replay`")
+}
+
+// sumOf is the SHA-256 of a reject file; that of nothing where there is none.
+func sumOf(path string) (string, error) {
+	sum := sha256.New()
+	f, err := os.Open(path)
+	if err == nil {
+		_, err = io.Copy(sum, f)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the rejects in %s: %w", path, cause(err))
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func (b *replaying) load(dir string) error {
+	name := filepath.Join(dir, replayFile)
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(src, b)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s, which says that rejects were being mapped again: %w; remove it where no run was interrupted", name, cause(err))
+	}
+	return nil
+}
+
+// endReplay says that the open rejects were mapped to their end.
+func endReplay(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(dir, replayFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", filepath.Join(dir, replayFile), cause(err))
+	}
+	return nil
+}

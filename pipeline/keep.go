@@ -278,7 +278,10 @@ func (r *run) advance() error {
 	if k.tape == nil {
 		return nil
 	}
-	return k.tape.Complete()
+	if err := k.tape.Complete(); err != nil {
+		return err
+	}
+	return r.dropCopies("")
 }
 
 // close ends the use of the state folder. A tape that others may still read is

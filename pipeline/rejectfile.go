@@ -34,6 +34,9 @@ func (r *run) openRejects() error {
 	if err := r.replayPending(path); err != nil || !r.plan.source.incremental {
 		return err
 	}
+	if copied := r.openCopy(); copied != "" && fileExists(copied) {
+		path = copied // this run is gone on with, and had got as far as changing the file
+	}
 	old, err := newOpenRejects(r.plan, path, cmp.Or(r.o.State, os.TempDir()))
 	r.reject.old, r.earlier, r.reject.last = old, old, true
 	return err
@@ -117,11 +120,11 @@ func (f *rejectFile) copyOld(failed bool) error {
 	if failed {
 		gone = f.old.rejected
 	}
-	if f.file == nil && gone.Len() == 0 {
+	if f.file == nil && gone.Len() == 0 && f.old.path == f.path {
 		f.untouched = true
 		return nil
 	}
-	err := ReadRejects(f.path, func(l *RejectLine) error {
+	err := ReadRejects(f.old.path, func(l *RejectLine) error {
 		if drop, err := f.old.among(gone, l); drop || err != nil {
 			return err
 		}

@@ -97,6 +97,52 @@ func (r *run) replayPending(path string) error {
 	return errors.New("mapping the rejects again was interrupted, and some of their rows may be in the file already; finish that first, with `pipeline rejects --replay`")
 }
 
+// openCopy is where a run that retries keeps the open rejects as they were before
+// it: a run that dies after it has changed them begins again with them. It is
+// empty where a run cannot be gone on with.
+func (r *run) openCopy() string {
+	if r.kept.tape == nil {
+		return ""
+	}
+	return filepath.Join(r.kept.dir, fmt.Sprintf("retried-%d.jsonl", r.o.World.Now.UnixNano()))
+}
+
+// copyOpen makes that copy, where there is none yet.
+func (r *run) copyOpen() error {
+	name := r.openCopy()
+	if name == "" || !r.plan.rejects.retry || r.earlier == nil || r.earlier.path == name {
+		return nil
+	}
+	if err := r.dropCopies(name); err != nil {
+		return err
+	}
+	old, err := os.Open(r.earlier.path)
+	if err != nil {
+		return fmt.Errorf("keep the open rejects: read %s: %w", r.earlier.path, cause(err))
+	}
+	defer func() { _ = old.Close() }() // only read
+	f, err := CreateOutFile(name)
+	if err != nil {
+		return err
+	}
+	f.Mode = 0o600
+	if _, err = io.Copy(f, old); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", name, cause(err)), f.Abort())
+	}
+	return errors.Join(f.Flush(), f.Commit())
+}
+
+// dropCopies removes the copies of runs that came to their end, all but keep.
+func (r *run) dropCopies(keep string) error {
+	names, err := copiesIn(r.kept.dir)
+	for _, name := range names {
+		if name != keep {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	return err
+}
+
 // sumOf is the SHA-256 of a reject file; that of nothing where there is none.
 func sumOf(path string) (string, error) {
 	sum := sha256.New()
@@ -135,4 +181,15 @@ func endReplay(dir string) error {
 		return fmt.Errorf("remove %s: %w", filepath.Join(dir, replayFile), cause(err))
 	}
 	return nil
+}
+
+// copiesIn are the copies of open rejects in a state folder.
+func copiesIn(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir) // not Glob: the folder may be called [2026]
+	for _, e := range entries {
+		if ok, _ := filepath.Match("retried-*.jsonl", e.Name()); ok {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, err
 }

@@ -323,7 +323,9 @@ func (o *openRejects) among(keys *Keys, l *RejectLine) (bool, error) {
 
 // retryOpen maps the open rejects that were not read anew, after what was
 // fetched: only then is it known which these are.
-func (r *run) retryOpen(ctx, reading context.Context, stopReading context.CancelCauseFunc) (stopped bool, err error) {
+func (r *run) retryOpen(ctx context.Context) (stopped bool, err error) {
+	reading, stopReading := r.reading(ctx) // the one before has ended
+	defer stopReading(nil)
 	old := r.reject.old
 	source := &retrySource{plan: r.plan, path: old.path, skip: func(l *RejectLine) (bool, error) { return old.among(old.fetched, l) }}
 	r.retrying = true

@@ -141,7 +141,7 @@ func (r *run) run(ctx context.Context) (err error) {
 		err = r.judge()
 	}
 	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry {
-		stopped, err = r.retryOpen(ctx, reading, stopReading)
+		stopped, err = r.retryOpen(ctx)
 	}
 	switch {
 	case err != nil:
@@ -268,6 +268,9 @@ func (r *run) commit(ctx context.Context) error {
 	errs = errors.Join(errs, r.reject.flush(false))
 	if errs != nil {
 		return errors.Join(errs, r.abort())
+	}
+	if err := r.copyOpen(); err != nil {
+		return errors.Join(err, r.abort())
 	}
 	if !r.reject.last {
 		if err := r.reject.commit(); err != nil {

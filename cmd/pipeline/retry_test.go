@@ -1,0 +1,257 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// changing is a GEVME whose answers are what changed since the last run.
+type changing struct {
+	*httptest.Server
+	mu      sync.Mutex
+	records []string
+}
+
+func newChanging(t *testing.T) *changing {
+	c := &changing{}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		if offset := r.URL.Query().Get("offset"); offset != "" && offset != "0" {
+			_, _ = fmt.Fprint(w, "[]")
+			return
+		}
+		_, _ = fmt.Fprintf(w, "[%s]", strings.Join(c.records, ","))
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *changing) set(records ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.records = records
+}
+
+// retryPlace is a folder with an incremental mapping.
+func retryPlace(t *testing.T, c *changing, sink, rejects string) (dir string, pipeline func(want int, args ...string) string) {
+	t.Helper()
+	dir = t.TempDir()
+	mapping := fmt.Sprintf("version: 1\nsource:\n  gevme: {event: \"1\", base_url: %q}\n  sync: incremental\nkey: [id]\nfields:\n  id: string(id)\n  email: lower(email)\nrejects: {%s}\nsinks:\n  - %s\n", c.URL, rejects, sink)
+	if err := os.WriteFile(filepath.Join(dir, "m.yaml"), []byte(mapping), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir, func(want int, args ...string) string {
+		t.Helper()
+		cmd, said := process(t, dir, args...)
+		_ = cmd.Run()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Fatalf("pipeline %v: exit code %d, want %d\n%s", args, got, want, said)
+		}
+		return said.String()
+	}
+}
+
+func record(id int, email string) string {
+	if email == "" {
+		return fmt.Sprintf(`{"id": %d, "email": null}`, id)
+	}
+	return fmt.Sprintf(`{"id": %d, "email": %q}`, id, email)
+}
+
+// rejectedIDs are the ids in the reject file, in its order.
+func rejectedIDs(t *testing.T, dir string) (ids []int) {
+	t.Helper()
+	src, _ := os.ReadFile(filepath.Join(dir, "m.rejects.jsonl"))
+	for line := range strings.Lines(string(src)) {
+		l := struct{ Record struct{ ID int } }{}
+		l.Record.ID = -1 // of what is no JSON
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		ids = append(ids, l.Record.ID)
+	}
+	return ids
+}
+
+func assertRejected(t *testing.T, dir string, want ...int) {
+	t.Helper()
+	if diff := cmp.Diff(want, rejectedIDs(t, dir)); diff != "" {
+		t.Errorf("open rejects: %s", diff)
+	}
+}
+
+func assertRows(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	src, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	lines := strings.Split(strings.TrimSpace(string(src)), "\n")[1:]
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("rows: %s", diff)
+	}
+}
+
+// An incremental run reads only what changed: an open reject stays until its
+// record is read anew, and is there once.
+func TestOpenRejectsOfIncrementalRuns(t *testing.T) {
+	c := newChanging(t)
+	dir, pipeline := retryPlace(t, c, "csv: {path: out.csv, mode: append}", "max: 80%")
+	const broken = `{"email"::}`
+	c.set(record(0, "a"), record(1, ""), record(2, "c"), record(3, ""), broken)
+	pipeline(3, "run", "m.yaml")
+	assertRows(t, dir, "0,a", "2,c")
+	assertRejected(t, dir, 1, 3, -1)
+
+	c.set(record(1, ""), record(5, "f"), broken) // the overlap reads it again
+	pipeline(3, "run", "m.yaml")
+	assertRejected(t, dir, 1, -1, 3)
+
+	c.set(record(1, "B"), record(6, "g")) // it was mended on the platform
+	pipeline(0, "run", "m.yaml")
+	assertRejected(t, dir, -1, 3)
+	assertRows(t, dir, "0,a", "2,c", "5,f", "1,b", "6,g")
+
+	c.set(record(7, "h"))
+	pipeline(0, "run", "m.yaml")
+	assertRejected(t, dir, -1, 3)
+
+	c.set(record(8, ""), record(9, "")) // too many: nothing is published, and no reject is lost
+	pipeline(1, "run", "m.yaml")
+	assertRejected(t, dir, 8, 9, -1, 3)
+	pipeline(1, "run", "m.yaml")
+	assertRejected(t, dir, 8, 9, -1, 3)
+
+	rewrite(t, dir, "lower(email)", `lower(email ?? "none")`)
+	if said := pipeline(1, "rejects", "m.yaml", "--replay"); !strings.Contains(said, "was interrupted, and receivers may have newer copies of these records; run the mapping again first") {
+		t.Error(said)
+	}
+	pipeline(0, "run", "m.yaml")
+	assertRejected(t, dir, -1, 3)
+	pipeline(3, "rejects", "m.yaml", "--replay")
+	assertRejected(t, dir, -1)
+	assertRows(t, dir, "0,a", "2,c", "5,f", "1,b", "6,g", "7,h", "8,none", "9,none", "3,none")
+	assertNoSecret(t, dir)
+}
+
+// With retry, the next run delivers what passes by now, and a record that it reads
+// anew wins over its old copy.
+func TestRetry(t *testing.T) {
+	c := newChanging(t)
+	dir, pipeline := retryPlace(t, c, "csv: {path: out.csv, mode: append}", "retry: true, max: 90%")
+	c.set(record(0, "a"), record(1, ""), record(2, ""), record(3, ""))
+	pipeline(3, "run", "m.yaml")
+	assertRejected(t, dir, 1, 2, 3)
+
+	c.set(record(4, "e")) // those that fail again do not count for max: they did before
+	if said := pipeline(3, "run", "m.yaml"); !strings.Contains(said, "4 read, 1 written, 0 filtered, 3 rejected") || !strings.Contains(said, "3 of the records from the reject file") {
+		t.Error(said)
+	}
+	assertRejected(t, dir, 1, 2, 3)
+
+	c.set(record(2, "new"), record(3, ""))
+	rewrite(t, dir, "lower(email)", `'lower(id == 3 ? email : email ?? "none")'`)
+	pipeline(3, "run", "m.yaml")
+	assertRows(t, dir, "0,a", "4,e", "2,new", "1,none")
+	assertRejected(t, dir, 3)
+}
+
+// What a run rejected for a key that came before stays rejected while both have
+// that key: retried on its own it would take the other's place.
+func TestRetryOfAKeyThatCameTwice(t *testing.T) {
+	c := newChanging(t)
+	dir, pipeline := retryPlace(t, c, "csv: {path: out.csv, mode: merge}", "retry: true")
+	rewrite(t, dir, "  id: string(id)", "  id: email")
+	c.set(record(1, "a"), record(2, "a"))
+	pipeline(3, "run", "m.yaml")
+	c.set()
+	pipeline(3, "run", "m.yaml")
+	pipeline(3, "rejects", "m.yaml", "--replay")
+	assertRows(t, dir, "a,a")
+	rewrite(t, dir, "  id: email", "  id: string(id)")
+	pipeline(0, "run", "m.yaml")
+	assertRejected(t, dir)
+}
+
+// Whenever a run is killed, and however often, in the end each record was
+// delivered once or is an open reject.
+func TestKilledRetries(t *testing.T) {
+	for _, kind := range []struct {
+		name, sink, rejects string
+		args                []string
+	}{
+		{"run with append", "csv: {path: out.csv, mode: append}", "retry: true", []string{"run", "m.yaml"}},
+		{"run with merge", "csv: {path: out.csv, mode: merge}", "retry: true", []string{"run", "m.yaml"}},
+		{"replay with append", "csv: {path: out.csv, mode: append}", "max: 100%", []string{"rejects", "m.yaml", "--replay"}},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(1, 2))
+			for range 5 {
+				killedRetry(t, random, kind.sink, kind.rejects, kind.args)
+			}
+		})
+	}
+}
+
+func killedRetry(t *testing.T, random *rand.Rand, sink, rejects string, args []string) {
+	c := newChanging(t)
+	dir, pipeline := retryPlace(t, c, sink, rejects)
+	var first []string
+	for id := range 30 {
+		email := "e"
+		if id%3 == 0 {
+			email = ""
+		}
+		first = append(first, record(id, email))
+	}
+	c.set(first...)
+	pipeline(3, "run", "m.yaml")
+	rewrite(t, dir, "lower(email)", `'lower(id == 6 ? email : email ?? "mended")'`)
+	want, nine := 30, "9,anew"
+	c.set(record(9, "anew"), record(31, "e"))
+	if args[0] == "rejects" {
+		want, nine = 29, "9,mended"
+	}
+	for tries := 0; ; tries++ {
+		cmd, said := process(t, dir, args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		kill := time.AfterFunc(time.Duration(4000+random.IntN(12000+2000*tries))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		if kill.Stop(); cmd.ProcessState.Exited() {
+			if code := cmd.ProcessState.ExitCode(); code != exitRejected {
+				t.Fatalf("exit code %d\n%s", code, said)
+			}
+			break
+		}
+		src, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+		if _, err := os.Stat(filepath.Join(dir, ".pipeline", "m", "unfinished.tape")); err != nil && strings.Contains(string(src), "31,e") {
+			c.set() // it had come to its end: nothing has changed since
+		}
+	}
+	assertRejected(t, dir, 6)
+	src, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	rows := strings.Split(strings.TrimSpace(string(src)), "\n")[1:]
+	slices.Sort(rows)
+	if len(rows) != want || !slices.Contains(rows, nine) {
+		t.Errorf("%d rows, want %d, with %s: %q", len(rows), want, nine, rows)
+	}
+	for i, row := range rows[1:] {
+		if id, _, _ := strings.Cut(row, ","); strings.HasPrefix(rows[i], id+",") {
+			t.Errorf("twice: %s, %s", rows[i], row)
+		}
+	}
+}

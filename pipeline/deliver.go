@@ -95,7 +95,7 @@ func (r *run) openDelivery() error {
 	if err != nil {
 		return err
 	}
-	if d.ledger, err = ledger.Open(filepath.Join(r.o.State, "ledger.db")); err != nil {
+	if d.ledger, err = ledger.Open(filepath.Join(r.o.State, LedgerFile)); err != nil {
 		return err
 	}
 	for _, s := range d.sinks {

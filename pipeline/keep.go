@@ -306,10 +306,8 @@ func (r *run) notice(format string, args ...any) {
 // when is a time as people name it.
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
-const positionFile = "position.json"
-
 func (p *position) load(dir string) error {
-	name := filepath.Join(dir, positionFile)
+	name := filepath.Join(dir, PositionFile)
 	src, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -323,7 +321,7 @@ func (p *position) load(dir string) error {
 	return nil
 }
 
-func (p *position) save(dir string) error { return saveJSON(filepath.Join(dir, positionFile), p) }
+func (p *position) save(dir string) error { return saveJSON(filepath.Join(dir, PositionFile), p) }
 
 // saveJSON makes a small file of state, durable when it returns nil.
 func saveJSON(name string, v any) error {

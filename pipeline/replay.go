@@ -84,7 +84,7 @@ func interrupted(store *tape.Store) error {
 // replayPending reports that a run of the open rejects was interrupted and has to
 // come first, for rows of it may be in a file that cannot tell them from others.
 func (r *run) replayPending(path string) error {
-	if r.o.State == "" || !r.plan.appends() {
+	if r.o.State == "" || r.plan.AppendsTo() == "" {
 		return nil
 	}
 	var before replaying
@@ -181,6 +181,21 @@ func endReplay(dir string) error {
 		return fmt.Errorf("remove %s: %w", filepath.Join(dir, replayFile), cause(err))
 	}
 	return nil
+}
+
+// PurgeCopies removes the copies of open rejects that interrupted runs keep in a
+// state folder, and returns how many bytes that were.
+func PurgeCopies(dir string) (bytes int64, err error) {
+	names, err := copiesIn(dir)
+	for _, name := range names {
+		info, failed := os.Stat(name)
+		if failed == nil {
+			bytes += info.Size()
+			failed = os.Remove(name)
+		}
+		err = errors.Join(err, failed)
+	}
+	return bytes, err
 }
 
 // copiesIn are the copies of open rejects in a state folder.

@@ -43,17 +43,6 @@ func (p *Plan) AddsOnly() (adds bool, whole string) {
 	return true, ""
 }
 
-// appends reports whether a sink adds rows that it cannot tell from those that
-// are there.
-func (p *Plan) appends() bool {
-	for _, s := range p.sinks {
-		if !s.connector.Rows && s.connector.Adds != nil && s.connector.Adds(s.options) && (s.connector.Keyed == nil || !s.connector.Keyed(s.options)) {
-			return true
-		}
-	}
-	return false
-}
-
 // owns reports whether a line is of this mapping and what it reads.
 func (p *Plan) owns(l *RejectLine) bool { return l.Mapping == p.name && l.Source == p.From() }
 

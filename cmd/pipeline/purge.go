@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipeline/pipeline"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -25,7 +26,8 @@ nothing can be replayed. Tapes are also removed by themselves: the next complete
 run replaces that of the last one, and none is kept for more than 7 days.
 
 The ledger, which has the keys of rows that webhooks were given, stays unless
---deliveries is said.`,
+--deliveries is said. The reject file, which holds people's data too, is an
+output and stays. pipeline state show says what is kept.`,
 		Example: `  pipeline purge mappings/gevme-attendees.yaml`,
 		Args:    files,
 
@@ -70,8 +72,10 @@ func (a *app) purgeFolder(name, dir string, deliveries bool) error {
 		return err
 	}
 	bytes, err := store.Purge()
+	copies, failed := pipeline.PurgeCopies(dir)
+	bytes, err = bytes+copies, errors.Join(err, failed)
 	if deliveries {
-		removed, failed := ledger.Remove(filepath.Join(dir, "ledger.db"))
+		removed, failed := ledger.Remove(filepath.Join(dir, pipeline.LedgerFile))
 		bytes, err = bytes+removed, errors.Join(err, failed)
 	}
 	if err := errors.Join(err, store.Close()); err != nil {

@@ -22,6 +22,8 @@ type changing struct {
 	*httptest.Server
 	mu      sync.Mutex
 	records []string
+	since   string        // what was asked for last
+	asked   chan struct{} // where it is not nil, gets a value for each call, which has no answer
 }
 
 func newChanging(t *testing.T) *changing {
@@ -29,6 +31,11 @@ func newChanging(t *testing.T) *changing {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		c.since = r.URL.Query().Get("modifiedFrom")
+		if c.asked != nil {
+			c.asked <- struct{}{}
+			panic(http.ErrAbortHandler)
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if offset := r.URL.Query().Get("offset"); offset != "" && offset != "0" {
 			_, _ = fmt.Fprint(w, "[]")
@@ -44,6 +51,18 @@ func (c *changing) set(records ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.records = records
+}
+
+// hold gives no answers while it does something.
+func (c *changing) hold(t *testing.T, do func()) {
+	t.Helper()
+	c.mu.Lock()
+	c.asked = make(chan struct{}, 1000)
+	c.mu.Unlock()
+	do()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = nil
 }
 
 // retryPlace is a folder with an incremental mapping.
@@ -253,5 +272,44 @@ func killedRetry(t *testing.T, random *rand.Rand, sink, rejects string, args []s
 		if id, _, _ := strings.Cut(row, ","); strings.HasPrefix(rows[i], id+",") {
 			t.Errorf("twice: %s, %s", rows[i], row)
 		}
+	}
+}
+
+// Rejects that are replayed to a webhook come there once, or again with the same
+// idempotency key.
+func TestKilledReplayToAWebhook(t *testing.T) {
+	for at := 1; at <= 4; at++ {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			a := newClientApp(t)
+			dir := t.TempDir()
+			records := ""
+			for id := range 4 {
+				records += fmt.Sprintf("{\"id\": \"%d\", \"name\": null}\n", id)
+			}
+			webhookMapping(t, dir, fmt.Sprintf("url: %q, concurrency: 1", a.URL), records)
+			rewrite(t, dir, "Name: name", "Name: lower(name)")
+			if cmd, said := process(t, dir, "run", "m.yaml"); cmd.Run() == nil || a.requests > 0 {
+				t.Fatal(said)
+			}
+			rewrite(t, dir, "lower(name)", `lower(name ?? "x")`)
+			cmd, _ := process(t, dir, "rejects", "m.yaml", "--replay")
+			first := newVictim(cmd)
+			a.hook(func(request int) {
+				if request == at {
+					first.signal(os.Kill)
+				}
+			})
+			_ = first.run(t)
+			a.hook(nil)
+			if second, said := process(t, dir, "rejects", "m.yaml", "--replay"); second.Run() != nil {
+				t.Fatal(said)
+			}
+			want := map[string]string{"0": "x;", "1": "x;", "2": "x;", "3": "x;"}
+			if diff := cmp.Diff(want, a.has); diff != "" {
+				t.Error(diff)
+			}
+			assertRejected(t, dir)
+		})
 	}
 }

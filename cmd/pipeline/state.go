@@ -1,5 +1,378 @@
 package main
 
-import "github.com/spf13/cobra"
+// state.go: what is kept for a mapping: looked at, set back, moved.
 
-func (a *app) stateCommand() *cobra.Command { return &cobra.Command{Use: "state", Short: "x"} }
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"pipeline/pipeline"
+)
+
+// stateFlags are the flags of the state commands.
+type stateFlags struct {
+	state string
+	out   string
+	to    string
+	json  bool
+	yes   bool
+	tapes bool
+}
+
+func (a *app) stateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "Look at what runs keep, set it back, move it to another machine",
+		Long: `Look at what runs of a mapping keep between them, set back how far an incremental
+one got, and move the state to another machine. What changes is shown before it
+is written. pipeline purge removes tapes.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("state has no %q; it has show, rewind, export and import", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(a.stateShow(), a.stateRewind(), a.stateExport(), a.stateImport())
+	return cmd
+}
+
+// stateVerb is a command on the state of one mapping.
+func (a *app) stateVerb(cmd *cobra.Command, f *stateFlags, arguments string, run func(c checked, dir string, args []string) error) *cobra.Command {
+	want := len(strings.Fields(arguments))
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) != want {
+			return usage("%s takes %s, as in: %s", cmd.CommandPath(), arguments, strings.TrimSpace(cmd.Example))
+		}
+		return nil
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		all, files := a.check(args[:1], f.state)
+		list, err := a.problems(all, files)
+		if err != nil {
+			return err
+		}
+		if list.HasErrors() {
+			return exitCode(exitWrong)
+		}
+		return run(all[0], stateOf(f.state, all[0]), args)
+	}
+	cmd.Flags().StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
+	return cmd
+}
+
+func (a *app) stateShow() *cobra.Command {
+	var f stateFlags
+	cmd := &cobra.Command{
+		Use:     "show FILE",
+		Short:   "Show what is kept for a mapping: tapes, position, ledger, rejects",
+		Example: `  pipeline state show mappings/gevme-attendees.yaml`,
+	}
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&f.out, "out", "", "the folder `DIR` of rejects, if run was given --out DIR")
+	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
+		kept, err := c.plan.Kept(dir, f.out)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			events := json.NewEncoder(a.stdout)
+			events.SetEscapeHTML(false)
+			return events.Encode(kept)
+		}
+		return a.showState(c, kept)
+	})
+}
+
+func (a *app) showState(c checked, k pipeline.KeptState) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s: %s bytes in %s\n", k.Mapping, thousands(int(k.Bytes)), k.Folder)
+	for _, t := range k.Tapes {
+		fmt.Fprintf(w, "  tape\t%s\n", tapeWords(t))
+	}
+	switch {
+	case k.Position != nil:
+		fmt.Fprintf(w, "  position\tthe next run fetches what changed since %s\n", moment(*k.Position))
+	case c.plan.Incremental():
+		fmt.Fprintf(w, "  position\tnone: the next run fetches all\n")
+	}
+	for _, r := range k.Receivers {
+		fmt.Fprintf(w, "  ledger\t%s at %s, %s; written %s\n", plural(r.Rows, "row"), receiverName(r), plural(r.Runs, "run"), moment(r.Written))
+	}
+	if k.InUse != "" {
+		fmt.Fprintf(w, "  ledger\t%s\n", k.InUse)
+	}
+	if k.Rejects != nil {
+		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s\n", thousands(k.Rejects.Open), k.Rejects.Path, c.file)
+	}
+	if len(k.Tapes) == 0 && !c.plan.Incremental() && len(k.Receivers) == 0 && k.InUse == "" && k.Rejects == nil {
+		fmt.Fprintf(w, "  nothing is kept\n")
+	}
+	return w.Flush()
+}
+
+func tapeWords(t pipeline.KeptTape) string {
+	size := fmt.Sprintf("%s, %s bytes", plural(t.Answers, "answer"), thousands(int(t.Bytes)))
+	switch {
+	case t.Problem != "" && t.Started.IsZero():
+		return t.Problem
+	case t.Problem != "":
+		return fmt.Sprintf("of %s, %s: %s", moment(t.Started), size, t.Problem)
+	case t.Complete:
+		return fmt.Sprintf("complete, of %s: %s; kept until %s at most", moment(t.Started), size, moment(t.Until))
+	}
+	return fmt.Sprintf("of the run of %s, which was interrupted or is going on: %s; the next run goes on with it until %s", moment(t.Started), size, moment(t.Until))
+}
+
+func receiverName(r pipeline.Receiver) string {
+	if r.Target == "" {
+		return "a receiver that the mapping does not name now"
+	}
+	return r.Target
+}
+
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+
+func (a *app) stateRewind() *cobra.Command {
+	var f stateFlags
+	cmd := &cobra.Command{
+		Use:   "rewind FILE --to TIME",
+		Short: "Set back how far an incremental run got, so that the next one fetches again from there",
+		Long: `Set back how far an incremental run got: the next one fetches what changed since
+TIME, which is RFC 3339 (2026-11-20T09:00:00+08:00), a date (its midnight here),
+or how long ago (24h, 7d). The change is shown, and made after a yes.`,
+		Example: `  pipeline state rewind mappings/gevme-attendees.yaml --to 24h`,
+	}
+	cmd.Flags().StringVar(&f.to, "to", "", "a `TIME`: RFC 3339, a date, or how long ago such as 24h or 7d")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "make the change without asking")
+	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error { return a.rewind(c, dir, f) })
+}
+
+func (a *app) rewind(c checked, dir string, f stateFlags) (err error) {
+	if f.to == "" {
+		return usage("rewind needs --to TIME, such as --to 24h or --to 2026-11-20")
+	}
+	to, err := parseMoment(f.to, time.Now())
+	if err != nil {
+		return err
+	}
+	if !c.plan.Incremental() {
+		return usage("%s reads everything in every run, so there is no position to set back (it has no `sync: incremental`)", c.file)
+	}
+	from, err := c.plan.PositionIn(dir)
+	if err != nil {
+		return err
+	}
+	if from == nil {
+		return fmt.Errorf("%s has no position yet: the next run fetches all", c.plan.Name())
+	}
+	release, err := pipeline.HoldState(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if !to.Before(*from) {
+		return usage("%s is not before the position, %s: what changed in between would never be fetched", moment(to), moment(*from))
+	}
+	fmt.Fprintf(a.stdout, "%s\n  position  %s -> %s\n", c.plan.Name(), moment(*from), moment(to))
+	if file := c.plan.AppendsTo(); file != "" {
+		fmt.Fprintf(a.stdout, "  note      %s appends: rows that are fetched again will be in it twice\n", file)
+	}
+	if err := a.confirm(f.yes); err != nil {
+		return err
+	}
+	if err := c.plan.Rewind(dir, to); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s\n", c.file)
+	return err
+}
+
+// parseMoment is a time as people give it.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation("2006-01-02", text, time.Local); err == nil {
+		return t, nil
+	}
+	ago, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		ago = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || ago <= 0 || ago > 100*365*24*time.Hour {
+		return time.Time{}, usage("--to is RFC 3339 (2026-11-20T09:00:00+08:00), a date (2026-11-20), or how long ago (24h, 7d), not %q", text)
+	}
+	return now.Add(-ago), nil
+}
+
+// confirm asks whether to make a change that was shown; without a terminal only
+// --yes is a yes.
+func (a *app) confirm(yes bool) error {
+	if yes {
+		return nil
+	}
+	in, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return usage("nothing was changed; add --yes to make this change")
+	}
+	fmt.Fprint(a.stderr, "make this change? [y/N] ")
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
+		fmt.Fprintln(a.stderr, "nothing was changed")
+		return exitCode(exitFailed)
+	}
+	return nil
+}
+
+func (a *app) stateExport() *cobra.Command {
+	var f stateFlags
+	cmd := &cobra.Command{
+		Use:   "export FILE",
+		Short: "Write the state as a tar to stdout, to move a mapping to another machine",
+		Long: `Write the state of a mapping as a tar to stdout: how far incremental runs got, and
+the ledger, which has the keys of rows and a hash of each. Tapes, which hold
+people's data, are left out unless --tapes is said. The reject file is an
+output, and is not part of it.`,
+		Example: `  pipeline state export mappings/gevme-attendees.yaml > state.tar`,
+	}
+	cmd.Flags().BoolVar(&f.tapes, "tapes", false, "with the tapes, which hold people's data")
+	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
+		if terminalOf(a.stdout).tty {
+			return usage("export writes a tar, which is nothing for a terminal; send it to a file: pipeline state export %s > state.tar", c.file)
+		}
+		if err := c.plan.Export(dir, f.tapes, a.stdout); err != nil {
+			return err
+		}
+		if !f.tapes {
+			fmt.Fprintf(a.stderr, "%s: tapes, which hold people's data, were left out; --tapes takes them along\n", c.plan.Name())
+		}
+		return nil
+	})
+}
+
+func (a *app) stateImport() *cobra.Command {
+	var f stateFlags
+	cmd := &cobra.Command{
+		Use:   "import FILE ARCHIVE",
+		Short: "Take over the state that export wrote on another machine",
+		Long: `Take over the state of a mapping that export wrote on another machine. What is in
+the archive replaces what is there; the change is shown, and made after a yes.
+Do not run the mapping on both machines: each would fetch and deliver what the
+other has.`,
+		Example: `  pipeline state import mappings/gevme-attendees.yaml state.tar`,
+	}
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "make the change without asking")
+	return a.stateVerb(cmd, &f, "FILE ARCHIVE", func(c checked, dir string, args []string) error {
+		return a.importState(c, dir, args[1], f)
+	})
+}
+
+func (a *app) importState(c checked, dir, archive string, f stateFlags) (err error) {
+	in, err := os.Open(archive)
+	if err != nil {
+		return usage("cannot read %s: %s", archive, reason(err))
+	}
+	defer func() { _ = in.Close() }() // only read
+	release, err := pipeline.HoldState(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	imported, err := c.plan.OpenImport(dir, in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", archive, err)
+	}
+	if err := a.showImport(c, dir, imported); err != nil {
+		return errors.Join(err, imported.Abort())
+	}
+	if err := a.confirm(f.yes); err != nil {
+		return errors.Join(err, imported.Abort())
+	}
+	if err := imported.Commit(); err != nil {
+		return errors.Join(err, imported.Abort())
+	}
+	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s\n", c.file)
+	return err
+}
+
+// showImport says what an import replaces.
+func (a *app) showImport(c checked, dir string, imported *pipeline.Import) error {
+	before, err := c.plan.PositionIn(dir)
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool { return slices.Contains(imported.Files, name) }
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s, exported %s\n", c.plan.Name(), moment(imported.Exported))
+	if has(pipeline.PositionFile) {
+		fmt.Fprintf(w, "  position\t%s -> %s\n", positionWords(before), positionWords(imported.Position))
+	}
+	if has(pipeline.LedgerFile) {
+		receivers, err := c.plan.ReceiversIn(dir + string(os.PathSeparator) + pipeline.LedgerFile)
+		if err != nil {
+			return err
+		}
+		for _, r := range bothReceivers(receivers, imported.Receivers) {
+			fmt.Fprintf(w, "  ledger\t%s: %s -> %s\n", r.name, plural(r.before, "row"), plural(r.after, "row"))
+		}
+	}
+	for _, name := range imported.Files {
+		if name != pipeline.PositionFile && name != pipeline.LedgerFile {
+			fmt.Fprintf(w, "  tape\t%s\n", name)
+		}
+	}
+	if len(imported.Files) == 0 {
+		fmt.Fprintf(w, "  nothing is in it\n")
+	}
+	return w.Flush()
+}
+
+func positionWords(t *time.Time) string {
+	if t == nil {
+		return "none"
+	}
+	return moment(*t)
+}
+
+// receiverChange is how many rows a receiver has before and after an import.
+type receiverChange struct {
+	name          string
+	before, after int
+}
+
+func bothReceivers(before, after []pipeline.Receiver) (changes []receiverChange) {
+	at := func(name string) *receiverChange {
+		for i := range changes {
+			if changes[i].name == name {
+				return &changes[i]
+			}
+		}
+		changes = append(changes, receiverChange{name: name})
+		return &changes[len(changes)-1]
+	}
+	for _, r := range before {
+		at(receiverName(r)).before += r.Rows
+	}
+	for _, r := range after {
+		at(receiverName(r)).after += r.Rows
+	}
+	return changes
+}

@@ -1,0 +1,241 @@
+package pipeline
+
+// statemove.go: state on its way to another machine, as a tar of the files that
+// mean the same there.
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"pipeline/pipeline/ledger"
+	"pipeline/pipeline/tape"
+)
+
+const (
+	manifestFile  = "state.json"
+	stateVersion  = 1
+	maxManifest   = 1 << 20
+	tapeLast      = "last.tape"
+	tapeUnfinish  = "unfinished.tape"
+	importFolder  = "import.tmp"
+	exportedState = "exported.tmp"
+)
+
+// manifest is the first file of an archive: what it is of.
+type manifest struct {
+	Version  int       `json:"pipeline_state"`
+	Mapping  string    `json:"mapping"`
+	Source   string    `json:"source"`
+	Exported time.Time `json:"exported"`
+}
+
+// Export writes the state in the folder dir as a tar: the position and the
+// ledger, and the tapes where they are asked for.
+func (p *Plan) Export(dir string, tapes bool, w io.Writer) (err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("nothing is kept for %s: there is no folder %s", p.name, dir)
+	}
+	store, err := tape.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	out := tar.NewWriter(w)
+	head, err := json.Marshal(manifest{Version: stateVersion, Mapping: p.name, Source: p.From(), Exported: time.Now().UTC().Truncate(time.Second)})
+	if err != nil {
+		return err
+	}
+	if err := out.WriteHeader(&tar.Header{Name: manifestFile, Mode: 0o600, Size: int64(len(head))}); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if _, err := out.Write(head); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if err := addFile(out, PositionFile, filepath.Join(dir, PositionFile)); err != nil {
+		return err
+	}
+	if err := addLedger(out, dir); err != nil {
+		return err
+	}
+	if tapes {
+		for _, name := range []string{tapeLast, tapeUnfinish} {
+			if err := addFile(out, name, filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return out.Close()
+}
+
+// addFile adds a file, where there is one.
+func addFile(out *tar.Writer, name, path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, cause(err))
+	}
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	if err == nil {
+		err = out.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: info.Size(), ModTime: info.ModTime()})
+	}
+	if err == nil {
+		_, err = io.Copy(out, f)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s into the state: %w", name, cause(err))
+	}
+	return nil
+}
+
+// addLedger adds the ledger as it is at one moment.
+func addLedger(out *tar.Writer, dir string) (err error) {
+	path, snapshot := filepath.Join(dir, LedgerFile), filepath.Join(dir, exportedState)
+	if !fileExists(path) {
+		return nil
+	}
+	l, err := ledger.Open(path)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(snapshot); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed
+		return errors.Join(err, l.Close())
+	}
+	err = l.Snapshot(snapshot)
+	if err = errors.Join(err, l.Close()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(snapshot)) }()
+	return addFile(out, LedgerFile, snapshot)
+}
+
+// Import is an archive beside the state that it may replace.
+type Import struct {
+	Exported  time.Time
+	Position  *time.Time // nil: there is none, or it is of another source
+	Receivers []Receiver
+	Files     []string // what is in it, and is replaced
+
+	dir, from string
+}
+
+// OpenImport unpacks an archive beside the state in dir, which has to be held.
+func (p *Plan) OpenImport(dir string, r io.Reader) (_ *Import, err error) {
+	i := &Import{dir: dir, from: filepath.Join(dir, importFolder)}
+	if err := os.RemoveAll(i.from); err != nil {
+		return nil, fmt.Errorf("remove %s: %w", i.from, cause(err))
+	}
+	if err := os.Mkdir(i.from, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", i.from, cause(err))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, i.Abort())
+		}
+	}()
+	in := tar.NewReader(r)
+	if err := i.manifest(p, in); err != nil {
+		return nil, err
+	}
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the archive is damaged: %w", err)
+		}
+		if err := i.file(h, in); err != nil {
+			return nil, err
+		}
+	}
+	if i.Position, err = p.PositionIn(i.from); err != nil {
+		return nil, err
+	}
+	i.Receivers, err = p.ReceiversIn(filepath.Join(i.from, LedgerFile))
+	return i, err
+}
+
+func (i *Import) manifest(p *Plan, in *tar.Reader) error {
+	h, err := in.Next()
+	if err != nil || h.Name != manifestFile || h.Size > maxManifest {
+		return errors.New("this is no archive of `pipeline state export`")
+	}
+	var m manifest
+	if err := json.NewDecoder(in).Decode(&m); err != nil {
+		return errors.New("this is no archive of `pipeline state export`")
+	}
+	switch {
+	case m.Version > stateVersion:
+		return errors.New("the archive was written by a newer pipeline; update pipeline")
+	case m.Mapping != p.name:
+		return fmt.Errorf("this is the state of the mapping %q, and the mapping is %q", m.Mapping, p.name)
+	case m.Source != p.From():
+		return fmt.Errorf("this is the state of a mapping that reads %s, and %s reads %s", m.Source, p.name, p.From())
+	}
+	i.Exported = m.Exported
+	return nil
+}
+
+// file unpacks one file, of those that there may be.
+func (i *Import) file(h *tar.Header, in io.Reader) error {
+	if h.Typeflag != tar.TypeReg || !slices.Contains([]string{PositionFile, LedgerFile, tapeLast, tapeUnfinish}, h.Name) || slices.Contains(i.Files, h.Name) {
+		return fmt.Errorf("the archive has %q, which no export has", h.Name)
+	}
+	path := filepath.Join(i.from, h.Name)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		_, err = io.Copy(f, in)
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", h.Name, cause(err))
+	}
+	i.Files = append(i.Files, h.Name)
+	return nil
+}
+
+// Commit puts the files in place. The position comes last: until then the next
+// run fetches what the ledger knows already.
+func (i *Import) Commit() error {
+	if slices.Contains(i.Files, LedgerFile) {
+		// Opened and closed, a ledger is one file, without a log beside it.
+		l, err := ledger.Open(filepath.Join(i.dir, LedgerFile))
+		if err == nil {
+			err = l.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{LedgerFile, tapeLast, tapeUnfinish, PositionFile} {
+		if !slices.Contains(i.Files, name) {
+			continue
+		}
+		if err := os.Rename(filepath.Join(i.from, name), filepath.Join(i.dir, name)); err != nil {
+			return fmt.Errorf("put %s in place: %w", name, cause(err))
+		}
+		if err := syncDir(i.dir); err != nil {
+			return err
+		}
+	}
+	return i.Abort()
+}
+
+// Abort removes what was unpacked.
+func (i *Import) Abort() error {
+	if err := os.RemoveAll(i.from); err != nil {
+		return fmt.Errorf("remove %s: %w", i.from, cause(err))
+	}
+	return nil
+}

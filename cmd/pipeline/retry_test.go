@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // changing is a GEVME whose answers are what changed since the last run.
@@ -311,5 +314,76 @@ func TestKilledReplayToAWebhook(t *testing.T) {
 			}
 			assertRejected(t, dir)
 		})
+	}
+}
+
+// Whatever a source sends and in whatever order, after every incremental run a
+// record is an open reject, once, exactly where its newest copy is bad.
+func TestOpenRejectsAreTheNewestBadCopies(t *testing.T) {
+	t.Setenv("PIPELINE_GEVME_TOKEN", "secret")
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		_ = checks.Value.Set("12") // each is some runs, which wait for the disk
+		t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		c := newChanging(t)
+		defer c.Close()
+		dir, _ := retryPlace(t, c, "csv: {path: out.csv, mode: merge}", fmt.Sprintf("retry: %v", rapid.Bool().Draw(rt, "retry")))
+		rows, bad := map[int]string{}, map[int]bool{}
+		pipeline := func(args ...string) {
+			var said bytes.Buffer
+			if code := run(t.Context(), append(args, filepath.Join(dir, "m.yaml"), "--out", dir), nil, &said, &said); code != exitDone && code != exitRejected {
+				rt.Fatalf("exit code %d\n%s", code, &said)
+			}
+		}
+		for version := range rapid.IntRange(1, 4).Draw(rt, "runs") {
+			var records []string
+			for _, id := range rapid.SliceOfNDistinct(rapid.IntRange(0, 5), 0, 6, rapid.ID).Draw(rt, "changed") {
+				email := ""
+				if bad[id] = rapid.Bool().Draw(rt, "bad"); !bad[id] {
+					email = fmt.Sprintf("v%d", version)
+					rows[id] = email
+				}
+				records = append(records, record(id, email))
+			}
+			c.set(records...)
+			pipeline("run")
+			assertState(rt, t, dir, rows, bad)
+		}
+		rewrite(t, dir, "lower(email)", `lower(email ?? "mended")`)
+		pipeline("rejects", "--replay")
+		for id := range bad {
+			if bad[id] {
+				rows[id] = "mended"
+			}
+		}
+		assertState(rt, t, dir, rows, nil)
+	})
+}
+
+func assertState(rt *rapid.T, t *testing.T, dir string, rows map[int]string, bad map[int]bool) {
+	var want, got []string
+	for id, email := range rows {
+		want = append(want, fmt.Sprintf("%d,%s", id, email))
+	}
+	for id := range bad {
+		if bad[id] {
+			want = append(want, fmt.Sprintf("%d is rejected", id))
+		}
+	}
+	src, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	for line := range strings.Lines(string(src)) {
+		if line != "id,email\n" {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	for _, id := range rejectedIDs(t, dir) {
+		got = append(got, fmt.Sprintf("%d is rejected", id))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		rt.Error(diff)
 	}
 }

@@ -255,6 +255,9 @@ func (r *run) since() time.Time {
 
 // advance remembers, when all is published, how far the run got.
 func (r *run) advance() error {
+	if err := r.forget(unpublishedFile); err != nil {
+		return err
+	}
 	for _, s := range r.delivery.sinks {
 		if s.run != nil {
 			if err := s.run.Finish(); err != nil {
@@ -264,7 +267,7 @@ func (r *run) advance() error {
 	}
 	k := &r.kept
 	if r.o.Rejects {
-		return endReplay(r.o.State)
+		return r.forget(replayFile)
 	}
 	if k.store == nil || k.replay {
 		return nil

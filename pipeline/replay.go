@@ -20,10 +20,13 @@ import (
 	"pipeline/pipeline/tape"
 )
 
-// replayFile is there while open rejects are mapped on their own.
-const replayFile = "replaying.json"
+// The notes that runs leave about the reject file.
+const (
+	replayFile      = "replaying.json"   // the open rejects are being mapped on their own
+	unpublishedFile = "unpublished.json" // it is of a run that published nothing else
+)
 
-// replaying is a run of the open rejects that has not come to its end.
+// replaying is a note: when the run began, and which reject file it is about.
 type replaying struct {
 	Started time.Time `json:"started"`
 	Rejects string    `json:"rejects"` // SHA-256 of the reject file
@@ -51,9 +54,12 @@ func (r *run) keepRejects() error {
 	if err != nil {
 		return err
 	}
-	var before replaying
-	if err := before.load(dir); err != nil {
+	var before, unpublished replaying
+	if err := errors.Join(before.load(dir, replayFile), unpublished.load(dir, unpublishedFile)); err != nil {
 		return err
+	}
+	if unpublished.Rejects == sum {
+		return errors.New("the run that made these rejects published nothing, for they were too many: its other records are not delivered yet; run the mapping again")
 	}
 	if before.Rejects != sum {
 		return saveJSON(filepath.Join(dir, replayFile), replaying{Started: r.o.World.Now.Round(0), Rejects: sum})
@@ -88,7 +94,7 @@ func (r *run) replayPending(path string) error {
 		return nil
 	}
 	var before replaying
-	if err := before.load(r.o.State); err != nil || before.Rejects == "" {
+	if err := before.load(r.o.State, replayFile); err != nil || before.Rejects == "" {
 		return err
 	}
 	if sum, err := sumOf(path); err != nil || sum != before.Rejects {
@@ -157,8 +163,8 @@ func sumOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func (b *replaying) load(dir string) error {
-	name := filepath.Join(dir, replayFile)
+func (b *replaying) load(dir, file string) error {
+	name := filepath.Join(dir, file)
 	src, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -167,20 +173,37 @@ func (b *replaying) load(dir string) error {
 		err = json.Unmarshal(src, b)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s, which says that rejects were being mapped again: %w; remove it where no run was interrupted", name, cause(err))
+		return fmt.Errorf("read %s, which says what became of the rejects: %w; remove it where no run was interrupted", name, cause(err))
 	}
 	return nil
 }
 
-// endReplay says that the open rejects were mapped to their end.
-func endReplay(dir string) error {
-	if dir == "" {
+// forget removes a note from the state folder, where there is one.
+func (r *run) forget(name string) error {
+	if r.o.State == "" {
 		return nil
 	}
-	if err := os.Remove(filepath.Join(dir, replayFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove %s: %w", filepath.Join(dir, replayFile), cause(err))
+	path := filepath.Join(r.o.State, name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", path, cause(err))
 	}
 	return nil
+}
+
+// noteUnpublished notes that the reject file is of a run that published nothing
+// else: its other records have to be read again.
+func (r *run) noteUnpublished() error {
+	if r.o.State == "" {
+		return nil
+	}
+	if err := makeState(r.o.State); err != nil {
+		return err
+	}
+	sum, err := sumOf(r.reject.path)
+	if err != nil {
+		return err
+	}
+	return saveJSON(filepath.Join(r.o.State, unpublishedFile), replaying{Started: r.o.World.Now.Round(0), Rejects: sum})
 }
 
 // PurgeCopies removes the copies of open rejects that interrupted runs keep in a

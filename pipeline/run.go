@@ -172,7 +172,10 @@ func (r *run) keepReasons() error {
 		return err
 	}
 	r.report.Rejects = r.reject.path
-	return r.reject.commit()
+	if err := r.reject.commit(); err != nil {
+		return err
+	}
+	return r.noteUnpublished()
 }
 
 // open opens the source and all sinks, before the first record is read: what

@@ -17,6 +17,7 @@ import (
 
 	"pipeline/connectors/rest"
 	"pipeline/pipeline"
+	"pipeline/pipeline/tape"
 )
 
 func (a *app) rejectsCommand() *cobra.Command {
@@ -111,7 +112,7 @@ func (a *app) replayRejects(ctx context.Context, c checked, path string, f runFl
 	f.replay = false
 	adds, whole := c.plan.AddsOnly()
 	if !adds {
-		if err := a.wholeAgain(c, whole, &f); err != nil {
+		if err := a.wholeAgain(&c, whole, &f); err != nil {
 			return err
 		}
 	}
@@ -126,12 +127,19 @@ func (a *app) replayRejects(ctx context.Context, c checked, path string, f runFl
 }
 
 // wholeAgain says that, and from where, all records are mapped.
-func (a *app) wholeAgain(c checked, target string, f *runFlags) error {
+func (a *app) wholeAgain(c *checked, target string, f *runFlags) error {
 	where := "from its source"
 	switch {
 	case c.plan.ReadsStdin():
 		return fmt.Errorf("%s is written whole, and its records came from stdin, which is gone; run it again with the same input: pipeline run %s", target, c.file)
 	case c.plan.Remote():
+		tapes, err := tape.Inspect(stateOf(f.state, *c))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(tapes, func(t tape.Info) bool { return t.Complete && t.Problem == "" }) {
+			return fmt.Errorf("%s is written whole, which takes all records, and there is no complete tape of them; fetch them again: pipeline run %s%s", target, c.file, f.places())
+		}
 		f.replay = true
 		where = "from the tape, without a call"
 	}

@@ -303,7 +303,7 @@ func TestTimeLeft(t *testing.T) {
 // TestSummaries compares the ends of runs with testdata/summary.txt; none has
 // more than twelve lines.
 func TestSummaries(t *testing.T) {
-	s := &show{name: "acme", file: "acme.yaml", from: "gevme/attendees", replay: "pipeline run --replay acme.yaml", remote: true, calls: 41, retries: 2}
+	s := &show{name: "acme", file: "acme.yaml", from: "gevme/attendees", replay: "pipeline run --replay acme.yaml", rejects: "pipeline rejects acme.yaml --replay", remote: true, calls: 41, retries: 2}
 	var causes []pipeline.Cause
 	for i := range 30 {
 		causes = append(causes, pipeline.Cause{Code: "conversion", Field: fmt.Sprintf("field%d", i), Reason: "…", Count: 1 + i%7, Page: 1, Item: i + 1})

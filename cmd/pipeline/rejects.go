@@ -178,7 +178,8 @@ type rejectList struct {
 	Damaged []damagedLine  `json:"damaged,omitempty"`
 	More    int            `json:"damaged_more,omitempty"` // damaged lines beyond the first maxDamaged
 
-	groups map[string]*rejectGroup
+	missing bool // there is no such file
+	groups  map[string]*rejectGroup
 }
 
 type damagedLine struct {
@@ -202,6 +203,7 @@ func (a *app) listRejects(path, mapping string, f runFlags) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	list.missing = err != nil
 	if list.Open == 0 && len(list.Damaged) > 0 && mapping == "" {
 		return usage("%s is no reject file: line %d: %s", path, list.Damaged[0].Line, list.Damaged[0].Reason)
 	}
@@ -290,7 +292,11 @@ func printable(text string, most int) string {
 func (list *rejectList) print(a *app, mapping string, f runFlags) error {
 	var b strings.Builder
 	if list.Open == 0 && len(list.Damaged) == 0 {
-		_, err := fmt.Fprintf(a.stdout, "no open rejects (%s)\n", list.File)
+		text := "no open rejects: " + list.File + " is empty"
+		if list.missing {
+			text = "no open rejects: there is no " + list.File
+		}
+		_, err := fmt.Fprintln(a.stdout, text)
 		return err
 	}
 	t := terminalOf(a.stdout)

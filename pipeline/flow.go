@@ -24,7 +24,9 @@ var errStop = errors.New("reading was stopped")
 // in one of three places: with the reader, with a mapper, or in the queue of the
 // writer, which keeps the order of the source. The number of jobs bounds how
 // many pages are on their way, so a slow sink slows the source down.
-func (r *run) flow(ctx, reading context.Context, stopReading context.CancelCauseFunc, source Source) (stopped bool, err error) {
+func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error) {
+	reading, stopReading := r.reading(ctx)
+	defer stopReading(nil)
 	workers := r.o.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)

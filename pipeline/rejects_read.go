@@ -104,7 +104,7 @@ func parseReject(text []byte) RejectLine {
 	})
 	switch {
 	case err != nil:
-		wrong = fmt.Errorf("it is cut off or no JSON: %w", err)
+		wrong = err
 	case wrong == nil && (!seen["mapping"] || !seen["source"] || !seen["code"] || !seen["reason"]):
 		wrong = errors.New("it is no reject, which has a mapping, a source, a code and a reason")
 	}

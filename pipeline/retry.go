@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-
-	"pipeline/pipeline/internal/jsonrow"
 )
 
 // keptRecord is what the reject file says of a record that comes back from it.
@@ -214,116 +212,6 @@ func (f *finder) close() {
 	if f.page != nil {
 		f.page.Release()
 	}
-}
-
-// openRejects are the rejects of earlier runs that an incremental run finds. A
-// record that it reads anew takes the place of its old copy. Records are told
-// apart by their own key, and without one by their text.
-type openRejects struct {
-	plan     *Plan
-	path     string
-	all      *Keys // of the file
-	fetched  *Keys // those that this run read anew …
-	rejected *Keys // … and rejected again
-}
-
-// newOpenRejects reads which rejects are open; nil: none.
-func newOpenRejects(p *Plan, path, dir string) (*openRejects, error) {
-	o := &openRejects{plan: p, path: path, all: NewKeys(dir), fetched: NewKeys(dir), rejected: NewKeys(dir)}
-	lines := 0
-	err := ReadRejects(path, func(l *RejectLine) error {
-		lines++
-		if l.Damage != "" || !p.owns(l) {
-			return nil
-		}
-		_, err := o.all.Add(p.identity(l.record, l.sha256))
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err != nil || lines == 0 {
-		return nil, errors.Join(err, o.close())
-	}
-	return o, nil
-}
-
-func (o *openRejects) close() error {
-	if o == nil {
-		return nil
-	}
-	return errors.Join(o.all.Close(), o.fetched.Close(), o.rejected.Close())
-}
-
-// identity tells a record from others.
-func (p *Plan) identity(text []byte, sha256 string) []byte {
-	if p.recordKey != nil {
-		if key, err := jsonrow.Lookup(text, []string{p.recordKey.name}); err == nil && !key.IsNull() {
-			return key.AppendJSON([]byte{'k'})
-		}
-	}
-	if len(text) == 0 {
-		return append([]byte{'h'}, sha256...)
-	}
-	return appendOneLine([]byte{'t'}, text)
-}
-
-// note notes which of the open rejects a page has anew.
-func (o *openRejects) note(j *job) error {
-	rejected := map[int]bool{}
-	for i := range j.rejected {
-		rejected[j.rejected[i].item] = true
-	}
-	for i := range j.page.Records {
-		rec := &j.page.Records[i]
-		text, sum := rec.Text, ""
-		if len(rec.Raw) > 0 {
-			text = rec.Raw
-		}
-		if rec.Fault != nil {
-			sum = rec.Fault.SHA256
-		}
-		id := o.plan.identity(text, sum)
-		if open, err := o.all.Has(id); err != nil || !open {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := o.fetched.Add(id); err != nil {
-			return err
-		}
-		if rejected[i] {
-			if _, err := o.rejected.Add(id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// among reports whether the record of a line is among keys.
-func (o *openRejects) among(keys *Keys, l *RejectLine) (bool, error) {
-	if l.Damage != "" || !o.plan.owns(l) {
-		return false, nil
-	}
-	return keys.Has(o.plan.identity(l.record, l.sha256))
-}
-
-// retryOpen maps the open rejects that were not read anew, after what was
-// fetched: only then is it known which these are.
-func (r *run) retryOpen(ctx context.Context) (stopped bool, err error) {
-	reading, stopReading := r.reading(ctx) // the one before has ended
-	defer stopReading(nil)
-	old := r.reject.old
-	source := &retrySource{plan: r.plan, path: old.path, skip: func(l *RejectLine) (bool, error) { return old.among(old.fetched, l) }}
-	r.retrying = true
-	stopped, err = r.flow(ctx, reading, stopReading, source)
-	if err == nil && !stopped {
-		r.reject.old = nil // each is delivered, or has a line of this run
-		r.stayed(source.kept)
-	}
-	return stopped, err
 }
 
 // rejectSource is the open rejects as a source. Originals that the reject file has

@@ -130,30 +130,9 @@ func (r *run) run(ctx context.Context) (err error) {
 		return err
 	}
 	r.retrying = r.o.Rejects
-	reading, stopReading := r.reading(ctx)
-	defer stopReading(nil)
 	source, err := r.open(ctx)
-	if err != nil {
-		return errors.Join(err, r.abort())
-	}
-	stopped, err := r.flow(ctx, reading, stopReading, source)
-	if err == nil && !stopped {
-		err = r.judge()
-	}
-	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry {
-		stopped, err = r.retryOpen(ctx)
-	}
-	switch {
-	case err != nil:
-	case stopped:
-		err = &Stopped{Page: r.report.Pages, Read: r.report.Read}
-	default:
-		if only, ok := source.(*retrySource); ok {
-			r.stayed(only.kept)
-		}
-		if err = r.balance(); err == nil {
-			err = r.deleteGone(ctx)
-		}
+	if err == nil {
+		err = r.records(ctx, source)
 	}
 	var many *TooManyRejects
 	if errors.As(err, &many) {
@@ -163,6 +142,31 @@ func (r *run) run(ctx context.Context) (err error) {
 		return errors.Join(err, r.abort())
 	}
 	return r.commit(ctx)
+}
+
+// records gives all records of the source, and open rejects that are tried again,
+// to the sinks, and judges whether the result may be published.
+func (r *run) records(ctx context.Context, source Source) error {
+	stopped, err := r.flow(ctx, source)
+	if err == nil && !stopped {
+		err = r.judge()
+	}
+	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry && r.o.Limit == 0 {
+		stopped, err = r.retryOpen(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if stopped {
+		return &Stopped{Page: r.report.Pages, Read: r.report.Read}
+	}
+	if only, ok := source.(*retrySource); ok {
+		r.stayed(only.kept)
+	}
+	if err := r.balance(); err != nil {
+		return err
+	}
+	return r.deleteGone(ctx)
 }
 
 // keepReasons publishes the reject file of a run that failed for its rejects:

@@ -131,20 +131,31 @@ func (a *app) wholeAgain(c *checked, target string, f *runFlags) error {
 	where := "from its source"
 	switch {
 	case c.plan.ReadsStdin():
-		return fmt.Errorf("%s is written whole, and its records came from stdin, which is gone; run it again with the same input: pipeline run %s", target, c.file)
+		return fmt.Errorf("%s is written whole, and its records came from stdin, which is gone; run it again with the same input: pipeline run %s%s", target, c.file, f.places())
 	case c.plan.Remote():
-		tapes, err := tape.Inspect(stateOf(f.state, *c))
-		if err != nil {
+		if err := a.wholeTape(c, target, f); err != nil {
 			return err
-		}
-		if !slices.ContainsFunc(tapes, func(t tape.Info) bool { return t.Complete && t.Problem == "" }) {
-			return fmt.Errorf("%s is written whole, which takes all records, and there is no complete tape of them; fetch them again: pipeline run %s%s", target, c.file, f.places())
 		}
 		f.replay = true
 		where = "from the tape, without a call"
 	}
 	if !f.json {
 		fmt.Fprintf(a.stderr, "%s: %s is written whole, so all records are mapped again, %s\n", c.plan.Name(), target, where)
+	}
+	return nil
+}
+
+// wholeTape reports that no tape has all the records.
+func (a *app) wholeTape(c *checked, target string, f *runFlags) error {
+	tapes, err := tape.Inspect(stateOf(f.state, *c))
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(tapes, func(t tape.Info) bool { return !t.Complete && t.Exchanges > 0 }) {
+		return fmt.Errorf("the last run of %s did not come to its end, and these are its rejects; run it again, and it goes on with the mapping as it is now: pipeline run %s%s", c.plan.Name(), c.file, f.places())
+	}
+	if !slices.ContainsFunc(tapes, func(t tape.Info) bool { return t.Complete && t.Problem == "" }) {
+		return fmt.Errorf("%s is written whole, which takes all records, and there is no complete tape of them; fetch them again: pipeline run %s%s", target, c.file, f.places())
 	}
 	return nil
 }

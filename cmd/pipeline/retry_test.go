@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -403,4 +404,42 @@ func TestReplayOfRejectsFromTheTape(t *testing.T) {
 	}
 	assertRows(t, dir, "0,a", "1,none", "2,c")
 	assertRejected(t, dir)
+	rewrite(t, dir, "max: 90%", "max: 1%")
+	c.set(record(0, "a"), record(1, "b"), `{"id": 2, "email": 2}`)
+	pipeline(1, "run", "m.yaml")
+	if said := pipeline(1, "rejects", "m.yaml", "--replay"); !strings.Contains(said, "the last run of m did not come to its end, and these are its rejects; run it again, and it goes on with the mapping as it is now: pipeline run m.yaml") {
+		t.Error(said)
+	}
+	assertRows(t, dir, "0,a", "1,none", "2,c")
+}
+
+// A replay that died may have appended its rows: a run before it is finished could
+// not tell them from others.
+func TestRunAfterAnInterruptedReplay(t *testing.T) {
+	dir := t.TempDir()
+	rejects := []byte(`{"mapping":"m","source":"file","line":1,"code":"c","reason":"r","record":{"id":1}}` + "\n")
+	sum := sha256.Sum256(rejects)
+	for name, text := range map[string]string{
+		"m.yaml":                     "version: 1\nsource:\n  file: {path: in.jsonl}\nfields:\n  id: {value: id, type: integer}\nsinks:\n  - csv: {path: out.csv, mode: append}\n",
+		"in.jsonl":                   `{"id":2}`,
+		"m.rejects.jsonl":            string(rejects),
+		".pipeline/m/replaying.json": fmt.Sprintf(`{"started":"2026-11-20T00:00:00Z","rejects":"%x"}`, sum),
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, ".pipeline/m"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd, said := process(t, dir, "run", "m.yaml")
+	if _ = cmd.Run(); cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(said.String(), "mapping the rejects again was interrupted, and some of their rows may be in the file already; finish that first, with `pipeline rejects --replay`") {
+		t.Error(said)
+	}
+	for _, args := range [][]string{{"rejects", "m.yaml", "--replay"}, {"run", "m.yaml"}} {
+		if cmd, said := process(t, dir, args...); cmd.Run() != nil {
+			t.Errorf("%v: %s", args, said)
+		}
+	}
+	assertRows(t, dir, "1", "2")
 }

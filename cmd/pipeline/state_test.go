@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -167,7 +168,11 @@ func TestStateExportImport(t *testing.T) {
 	if c.since == "" {
 		t.Error("the other machine fetched all")
 	}
-	for name, want := range map[string]string{"none.tar": "this is no archive of `pipeline state export`", "missing.tar": "cannot read missing.tar: there is no such file"} {
+	evil := filepath.Join(other, "evil.tar")
+	if err := os.WriteFile(evil, withFile(t, archive, "../../m.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"evil.tar": `the archive has "../../m.yaml", which no export has`, "none.tar": "this is no archive of `pipeline state export`", "missing.tar": "cannot read missing.tar: there is no such file"} {
 		cmd, said := process(t, other, "state", "import", "m.yaml", name, "--yes")
 		if _ = cmd.Run(); !strings.Contains(said.String(), want) {
 			t.Errorf("%s: %s", name, said)
@@ -202,4 +207,30 @@ func tarNames(t *testing.T, archive string) (names []string) {
 		}
 		names = append(names, h.Name)
 	}
+}
+
+// withFile is an archive with one more file.
+func withFile(t *testing.T, archive, name string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	in, w := tar.NewReader(strings.NewReader(archive)), tar.NewWriter(&out)
+	for {
+		h, err := in.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = w.WriteHeader(h)
+		}
+		if err == nil {
+			_, err = io.Copy(w, in)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Mode: 0o600}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

@@ -199,7 +199,7 @@ func tarNames(t *testing.T, archive string) (names []string) {
 	in := tar.NewReader(strings.NewReader(archive))
 	for {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return names
 		}
 		if err != nil {
@@ -216,7 +216,7 @@ func withFile(t *testing.T, archive, name string) []byte {
 	in, w := tar.NewReader(strings.NewReader(archive)), tar.NewWriter(&out)
 	for {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {

@@ -17,7 +17,11 @@ import (
 )
 
 // notRun are the examples of commands that no test can run, each with its reason.
-var notRun = map[string]string{}
+var notRun = map[string]string{
+	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":    "the mapping is not incremental; TestStateRewind runs it on one that is",
+	"pipeline state export mappings/gevme-attendees.yaml > state.tar": "needs a run before it; TestStateExportImport",
+	"pipeline state import mappings/gevme-attendees.yaml state.tar":   "needs the archive; TestStateExportImport",
+}
 
 // commands are the program's own, in the order of its help.
 func commands() []*cobra.Command {
@@ -40,19 +44,20 @@ func TestExamples(t *testing.T) {
 	skipped := map[string]bool{}
 	for _, c := range commands() {
 		var lines []string
+		explained := false // why an example cannot run
 		for line := range strings.Lines(c.Example) {
 			line = strings.TrimSpace(line)
 			switch {
 			case line == "", strings.HasPrefix(line, "#"):
 			case notRun[line] != "":
-				skipped[line] = true
+				skipped[line], explained = true, true
 			case strings.HasPrefix(line, "pipeline"):
 				lines = append(lines, line)
 			default:
 				t.Errorf("%s: the example %q is neither a command nor a comment", c.CommandPath(), line)
 			}
 		}
-		if len(lines) == 0 && c.Runnable() && c.Name() != "version" && !c.HasSubCommands() {
+		if len(lines) == 0 && !explained && c.Runnable() && c.Name() != "version" && !c.HasSubCommands() {
 			t.Errorf("%s has no example that runs", c.CommandPath())
 		}
 		t.Run(c.Name(), func(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pipeline/connectors/rest"
 	"pipeline/pipeline"
 	"pipeline/pipeline/tape"
 )
@@ -47,6 +46,7 @@ still rejected; 1 and 2 as with run. Without it: 0.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: once(mappingFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch f.progress {
 			case "auto", "plain", "none":
@@ -62,6 +62,9 @@ still rejected; 1 and 2 as with run. Without it: 0.`,
 	flags.StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
 	flags.BoolVar(&f.json, "json", false, "print the causes as one JSON object; with --replay, events and the summary as JSON lines")
 	flags.StringVar(&f.progress, "progress", "auto", "progress of --replay on stderr: `auto|plain|none`")
+	completeFlag(cmd, "progress", words("auto", "plain", "none"))
+	completeFlag(cmd, "out", folders)
+	completeFlag(cmd, "state", folders)
 	return cmd
 }
 
@@ -116,14 +119,8 @@ func (a *app) replayRejects(ctx context.Context, c checked, path string, f runFl
 			return err
 		}
 	}
-	if err := a.conflicts([]checked{c}, f); err != nil {
-		return err
-	}
-	a.engine.ShareLimits(rest.LimitsFolder)
-	stop, undo := a.signals()
-	defer undo()
 	f.rejects = adds
-	return a.runAll(ctx, []checked{c}, f, stop)
+	return a.runChecked(ctx, []checked{c}, f)
 }
 
 // wholeAgain says that, and from where, all records are mapped.

@@ -118,6 +118,11 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 		fmt.Fprintf(a.stderr, "\n%s; nothing was run\n", plural(errors, "error"))
 		return exitCode(exitWrong)
 	}
+	return a.runChecked(ctx, all, f)
+}
+
+// runChecked runs mappings in which nothing is wrong.
+func (a *app) runChecked(ctx context.Context, all []checked, f runFlags) error {
 	if err := a.conflicts(all, f); err != nil {
 		return err
 	}

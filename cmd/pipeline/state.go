@@ -70,6 +70,8 @@ func (a *app) stateVerb(cmd *cobra.Command, f *stateFlags, arguments string, run
 		return run(all[0], stateOf(f.state, all[0]), args)
 	}
 	cmd.Flags().StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
+	completeFlag(cmd, "state", folders)
+	cmd.ValidArgsFunction = once(mappingFiles)
 	return cmd
 }
 
@@ -82,6 +84,7 @@ func (a *app) stateShow() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().StringVar(&f.out, "out", "", "the folder `DIR` of rejects, if run was given --out DIR")
+	completeFlag(cmd, "out", folders)
 	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
 		kept, err := c.plan.Kept(dir, f.out)
 		if err != nil {
@@ -157,6 +160,7 @@ or how long ago (24h, 7d). The change is shown, and made after a yes.`,
 	}
 	cmd.Flags().StringVar(&f.to, "to", "", "a `TIME`: RFC 3339, a date, or how long ago such as 24h or 7d")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "make the change without asking")
+	completeFlag(cmd, "to", words())
 	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error { return a.rewind(c, dir, f) })
 }
 
@@ -280,9 +284,11 @@ other has.`,
 		Example: `  pipeline state import mappings/gevme-attendees.yaml state.tar`,
 	}
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "make the change without asking")
-	return a.stateVerb(cmd, &f, "FILE ARCHIVE", func(c checked, dir string, args []string) error {
+	cmd = a.stateVerb(cmd, &f, "FILE ARCHIVE", func(c checked, dir string, args []string) error {
 		return a.importState(c, dir, args[1], f)
 	})
+	cmd.ValidArgsFunction = nil // an archive is any file
+	return cmd
 }
 
 func (a *app) importState(c checked, dir, archive string, f stateFlags) (err error) {

@@ -81,7 +81,7 @@ var (
 	RejectsKeys = Section{
 		{Name: "path", Takes: "the file, one JSON object a line", Default: "`NAME.rejects.jsonl`", Form: FormText},
 		{Name: "max", Takes: "a count such as `100` or a share such as `5%`: more of them end the run, and nothing is published", Default: "any number", Form: FormText},
-		{Name: "retry", Takes: "`false`; this version does not try rejects again by itself", Default: "`false`", Form: FormBoolean},
+		{Name: "retry", Takes: "`true` lets a run that reads only what changed map open rejects again", Default: "`false`", Form: FormBoolean},
 	}
 )
 

@@ -13,13 +13,13 @@ import (
 // scanner (json-syntax, duplicate-name …), from expressions, and from the
 // target's schema (schema-…).
 const (
-	codeConversion = "conversion" // a value is not of the declared type
-	codeRequired   = "required"   // a required field is null
-	codeKeyTwice   = "key-twice"  // a row's key came before in this run
-	codeRefused    = "refused"    // the receiver will never take it
-	codeEach       = "each-type"  // what each: names is no list
-	codeWhere      = "where-type" // where: said neither true nor false
-	codeDamaged    = "damaged"    // a line of the reject file is no reject any more
+	codeConversion = "conversion"     // a value is not of the declared type
+	codeRequired   = "required"       // a required field is null
+	codeKeyTwice   = "key-twice"      // a row's key came before in this run
+	codeRefused    = "refused"        // the receiver will never take it
+	codeEach       = "each-type"      // what each: names is no list
+	codeWhere      = "where-type"     // where: said neither true nor false
+	codeDamaged    = "reject-damaged" // a line of the reject file is no reject any more
 )
 
 // CodeDetail is the reject code of a record that was listed, and whose details

@@ -141,9 +141,9 @@ func (a *app) choose(archive *credentials.Archive, found []credentials.Found, co
 
 // connectorOf is the connector whose name an archive bears.
 func (a *app) connectorOf(archive *credentials.Archive) string {
-	for _, c := range a.registry.Sources {
-		if c.Remote && archive.About(c.Name) {
-			return c.Name
+	for _, name := range a.remote() {
+		if archive.About(name) {
+			return name
 		}
 	}
 	return "CONNECTOR"

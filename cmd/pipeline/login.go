@@ -66,6 +66,9 @@ https address elsewhere works too: then the code is pasted.`,
 			if cmd.Flags().Changed("connection") && !isConnectionName(f.connection) {
 				return usage("--connection %q cannot be a name; take letters, digits, - and _, as in acme-eu", f.connection)
 			}
+			if err := rest.CheckLogin(f.baseURL, f.redirect); err != nil {
+				return usage("%v", err)
+			}
 			return a.login(cmd.Context(), args[0], f)
 		},
 	}
@@ -93,7 +96,7 @@ func (a *app) login(ctx context.Context, connector string, f loginFlags) error {
 	connection := cmp.Or(f.connection, name)
 	switch {
 	case err != nil:
-		return usage("%v", err)
+		return usage("%v; one logs in to %s", err, strings.Join(a.remote(), ", "))
 	case !auth.Login && !auth.Client:
 		return usage("%s has no login: its tokens are handed out by the platform; set %s", name, rest.TokenVariable(connection))
 	}
@@ -164,6 +167,17 @@ func (a *app) declaredConnector(arg string) (string, error) {
 		return "", err
 	}
 	return "", exitCode(exitWrong)
+}
+
+// remote are the connectors of platforms.
+func (a *app) remote() []string {
+	var names []string
+	for _, c := range a.registry.Sources {
+		if c.Remote {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // storedFor is what is stored of a connection. That the store can be changed is

@@ -87,6 +87,7 @@ func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error
 				return nil, err
 			}
 			if renewed {
+				try-- // it was not the platform that failed
 				continue
 			}
 		}

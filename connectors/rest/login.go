@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -58,6 +59,18 @@ func (e *Engine) Login(ctx context.Context, connector string, o LoginOptions) (G
 		return Grant{}, fmt.Errorf("log in to %s: %w", connector, err)
 	}
 	return grant, nil
+}
+
+// CheckLogin reports what is wrong with the addresses of a login, before anybody
+// is asked for anything.
+func CheckLogin(baseURL, redirect string) error {
+	if baseURL != "" {
+		if _, problem, hint := parseBaseURL(baseURL); problem != "" {
+			return fmt.Errorf("--base-url: %s; %s", strings.TrimPrefix(problem, "base_url "), hint)
+		}
+	}
+	_, err := parseRedirect(redirect)
+	return err
 }
 
 func (e *Engine) login(ctx context.Context, d *declaration, o LoginOptions) (Grant, error) {

@@ -121,14 +121,16 @@ func (a *Archive) Find(password Secret) (found []Found, err error) {
 }
 
 // unpack is one file of an archive.
-func unpack(f *encrypted.File, password Secret, most int) (text []byte, err error) {
-	f.SetPassword(string(password))
+func unpack(f *encrypted.File, password Secret, most int) ([]byte, error) {
+	if f.IsEncrypted() { // and to set a password makes it so
+		f.SetPassword(string(password))
+	}
 	r, err := f.Open()
 	if err != nil {
 		return nil, unpackFault(f, err)
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	text, err = io.ReadAll(io.LimitReader(r, int64(most)+1))
+	defer func() { _ = r.Close() }() // what matters of it was read
+	text, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
 	switch {
 	case len(text) > most:
 		// before the error: a bomb is not unpacked to its end to see whether it is whole

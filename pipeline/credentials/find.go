@@ -249,12 +249,13 @@ func (f *finder) lines(text string) {
 // unquote takes away what stands around a value.
 func unquote(s string) string {
 	s = strings.TrimRight(strings.TrimSpace(s), ",;")
+	s = strings.TrimSpace(strings.TrimPrefix(s, "** ")) // **Client ID:** abc
 	for _, quote := range []string{`"`, "'", "`", "**"} {
 		if len(s) >= 2*len(quote) && strings.HasPrefix(s, quote) && strings.HasSuffix(s, quote) {
 			return s[len(quote) : len(s)-len(quote)]
 		}
 	}
-	return strings.TrimSpace(strings.TrimPrefix(s, "**")) // **Client ID:** abc
+	return s
 }
 
 // found pairs ids and secrets of one group, in order.

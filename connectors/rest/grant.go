@@ -4,6 +4,7 @@ package rest
 // for the next token in place of one that runs out.
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -146,7 +147,7 @@ func (e *Engine) asker(d *declaration, client Client) (*asker, error) {
 		rt = asMultipart{rt}
 	}
 	return &asker{config, &http.Client{
-		Transport: rt,
+		Transport: namesJSON{rt},
 		Timeout:   firstByteTimeout,
 		// the request holds the secret: it goes where it was meant for
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -219,6 +220,27 @@ func hostOf(address string) string {
 		return address
 	}
 	return u.Host
+}
+
+// namesJSON calls an answer JSON that is JSON, for platforms that call it text:
+// x/oauth2 reads text as a form.
+type namesJSON struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (n namesJSON) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := n.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body := bufio.NewReader(res.Body)
+	if first, _ := body.Peek(1); string(first) == "{" {
+		res.Header.Set("Content-Type", "application/json")
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, res.Body}
+	return res, nil
 }
 
 // asMultipart sends forms as multipart/form-data, for platforms that take no

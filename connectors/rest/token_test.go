@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pipeline/pipeline"
@@ -152,26 +153,28 @@ func TestRenew(t *testing.T) {
 		"without a new": {[]http.HandlerFunc{answering(200, `{"access_token": "new", "expires_in": 3600}`)}, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := New()
-			declare(t, e, shopLogin)
-			calls := 0
-			answer := inTurn(test.answers...)
-			rt := roundTrip(func(r *http.Request) (*http.Response, error) {
-				calls++
-				return handled{answer}.RoundTrip(r)
+			synctest.Test(t, func(t *testing.T) {
+				e := New()
+				declare(t, e, shopLogin)
+				calls := 0
+				answer := inTurn(test.answers...)
+				rt := roundTrip(func(r *http.Request) (*http.Response, error) {
+					calls++
+					return handled{answer}.RoundTrip(r)
+				})
+				grant, err := e.Renew(t.Context(), "shop", Client{ID: "id", Secret: "s", HTTP: rt}, "r3fresh")
+				got := ""
+				if err != nil {
+					got = err.Error()
+				}
+				if got != test.want || calls != test.calls {
+					t.Errorf("%d calls, want %d\ngot  %s\nwant %s", calls, test.calls, got, test.want)
+				}
+				wantRefresh := map[string]string{"good": "next", "busy, good": "next", "without a new": "r3fresh"}[name]
+				if grant.Refresh.Value != wantRefresh || err == nil && (grant.Token.Value != "new" || time.Until(grant.Expires) < 59*time.Minute) {
+					t.Errorf("got %q, %q until %v", grant.Token.Value, grant.Refresh.Value, grant.Expires)
+				}
 			})
-			grant, err := e.Renew(t.Context(), "shop", Client{ID: "id", Secret: "s", HTTP: rt}, "r3fresh")
-			got := ""
-			if err != nil {
-				got = err.Error()
-			}
-			if got != test.want || calls != test.calls {
-				t.Errorf("%d calls, want %d\ngot  %s\nwant %s", calls, test.calls, got, test.want)
-			}
-			wantRefresh := map[string]string{"good": "next", "busy, good": "next", "without a new": "r3fresh"}[name]
-			if grant.Refresh.Value != wantRefresh || err == nil && (grant.Token.Value != "new" || time.Until(grant.Expires) < 59*time.Minute) {
-				t.Errorf("got %q, %q until %v", grant.Token.Value, grant.Refresh.Value, grant.Expires)
-			}
 		})
 	}
 }

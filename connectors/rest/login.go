@@ -66,7 +66,7 @@ func (e *Engine) Login(ctx context.Context, connector string, o LoginOptions) (G
 func CheckLogin(baseURL, redirect string) error {
 	if baseURL != "" {
 		if _, problem, hint := parseBaseURL(baseURL); problem != "" {
-			return fmt.Errorf("--base-url: %s; %s", strings.TrimPrefix(problem, "base_url "), hint)
+			return fmt.Errorf("%s; %s", strings.Replace(problem, "base_url", "--base-url", 1), hint)
 		}
 	}
 	_, err := parseRedirect(redirect)

@@ -250,18 +250,30 @@ func (a *app) loginOptions(client rest.Client, f loginFlags) rest.LoginOptions {
 		if _, err := fmt.Fprintln(a.stdout, address); err != nil {
 			return err
 		}
-		if u, err := url.Parse(address); err == nil {
-			fmt.Fprintf(a.stderr, "the platform then sends the browser to %s; waiting for that for 5 minutes (ctrl-c ends it)\n", u.Query().Get("redirect_uri"))
-		}
-		if o.Pasted != nil {
-			fmt.Fprintln(a.stderr, "is the browser on another machine? paste the address that it ends at, or the code:")
-		}
+		a.whereItEnds(address, o.Pasted != nil)
 		if !f.noBrowser {
 			openBrowser(address)
 		}
 		return nil
 	}
 	return o
+}
+
+// whereItEnds says what happens after the person has logged in.
+func (a *app) whereItEnds(address string, pasted bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return // the platform says so too
+	}
+	back := u.Query().Get("redirect_uri")
+	switch listens := strings.HasPrefix(back, "http:"); {
+	case !listens:
+		fmt.Fprintf(a.stderr, "the platform then sends the browser to %s; paste the address that it ends at, or the code:\n", back)
+	case pasted:
+		fmt.Fprintf(a.stderr, "the platform then sends the browser to %s, where this login waits for 5 minutes (ctrl-c ends it)\nis the browser on another machine? paste the address that it ends at, or the code:\n", back)
+	default:
+		fmt.Fprintf(a.stderr, "the platform then sends the browser to %s, where this login waits for 5 minutes\n", back)
+	}
 }
 
 // openBrowser shows an address in the user's browser, where there is one; where

@@ -268,3 +268,29 @@ func TestLoginCommand(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCallback: whatever comes, it is not taken for the answer without the state
+// of this login.
+func FuzzCallback(f *testing.F) {
+	f.Add("GET", "/callback?code=c&state=s", "")
+	f.Add("POST", "/callback", "code=c&state=s&error=x")
+	f.Add("POST", "/callback?state=%zz", "a;b")
+	f.Fuzz(func(t *testing.T, method, target, body string) {
+		for _, post := range []bool{false, true} {
+			cb := newCallback(oauthFlow{postCallback: post}, callbackPath, "https://shop.example/authorize")
+			r, err := http.NewRequest(method, "http://127.0.0.1:1"+target, strings.NewReader(body))
+			if err != nil {
+				return
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			cb.ServeHTTP(w, r)
+			_, problem := cb.pasted(body)
+			pasted := strings.TrimSpace(body)
+			isCode := !strings.ContainsAny(pasted, "? \t") && !strings.Contains(pasted, "://") && !strings.Contains(pasted, "code=")
+			if w.Code < 400 || len(cb.result) > 0 || problem == "" && !isCode {
+				t.Errorf("%s %s %q was taken: %d", method, target, body, w.Code)
+			}
+		}
+	})
+}

@@ -35,7 +35,7 @@ const (
 	maxStore     = 1 << 20               // bytes of the file
 	lockInterval = 20 * time.Millisecond // between two tries to get the lock
 	lockPatience = 2 * time.Minute       // a renewal of a token is made under the lock
-	scryptWork   = 15                    // 2^15: a tenth of a second, at the start of each run
+	scryptWork   = 16                    // 2^16, at the start of each run that has a passphrase: 64 MiB, a quarter of a second
 	scryptMost   = 20                    // what a store may ask of us
 )
 

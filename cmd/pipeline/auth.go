@@ -178,6 +178,9 @@ func (a *app) logoutCommand() *cobra.Command {
 		Long: `Forget a connection: its token, and the client id and secret that it was logged
 in with. What the platform gave stays valid there until it is withdrawn there.`,
 		Example: "  pipeline auth logout acme",
+		ValidArgsFunction: once(func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return a.storedNames(), cobra.ShellCompDirectiveNoFileComp
+		}),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("auth logout needs the name of one connection, as in: pipeline auth logout acme")
@@ -186,6 +189,20 @@ in with. What the platform gave stays valid there until it is withdrawn there.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.logout(cmd.Context(), args[0]) },
 	}
+}
+
+// storedNames are the connections in the store, for the tab key: what cannot be
+// read is not offered.
+func (a *app) storedNames() []string {
+	store, err := a.openStore(time.Second)
+	if err != nil {
+		return nil
+	}
+	book, err := store.Read()
+	if err != nil {
+		return nil
+	}
+	return book.Names()
 }
 
 func (a *app) logout(ctx context.Context, name string) error {

@@ -32,7 +32,8 @@ store them for auth login. They are found in text files of any name, as JSON,
 client_id=…, "Client ID: …" or CSV. Nothing is unpacked to the disk.
 
 The password is asked for, or taken from PIPELINE_ZIP_PASSWORD.`,
-		Example: "  pipeline auth import gevme-credentials.zip --connection acme",
+		Example:           "  pipeline auth import gevme-credentials.zip --connection acme",
+		ValidArgsFunction: once(cobra.FixedCompletions([]string{"zip"}, cobra.ShellCompDirectiveFilterFileExt)),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("auth import needs one zip file, as in: pipeline auth import gevme-credentials.zip --connection acme")
@@ -51,6 +52,7 @@ The password is asked for, or taken from PIPELINE_ZIP_PASSWORD.`,
 		},
 	}
 	cmd.Flags().StringVar(&connection, "connection", "", "the `NAME` by which mappings know these credentials (default: the name of the file)")
+	completeFlag(cmd, "connection", a.connectionNames(a.storedNames))
 	return cmd
 }
 

@@ -56,6 +56,7 @@ https address elsewhere works too: then the code is pasted.`,
 		Example: `  pipeline auth login gevme --connection acme
   pipeline auth login floktu --connection acme-eu --redirect http://127.0.0.1:8765/callback
   pipeline auth login ./eventbrite.yaml --connection acme --no-browser`,
+		ValidArgsFunction: once(a.platformNames),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("auth login needs one connector, as in: pipeline auth login gevme --connection acme")
@@ -77,6 +78,9 @@ https address elsewhere works too: then the code is pasted.`,
 	flags.StringVar(&f.baseURL, "base-url", "", "log in at `URL` instead of the connector's base_url, such as a sandbox")
 	flags.StringVar(&f.redirect, "redirect", "", "the redirect `URL` that is registered at the platform (default: any free port of this machine)")
 	flags.BoolVar(&f.noBrowser, "no-browser", false, "print the address to log in at, and open no browser")
+	completeFlag(cmd, "connection", a.connectionNames(a.storedNames))
+	completeFlag(cmd, "base-url", words())
+	completeFlag(cmd, "redirect", words())
 	return cmd
 }
 

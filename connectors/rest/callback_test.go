@@ -244,6 +244,9 @@ func TestClientCredentials(t *testing.T) {
 		if _, err := e.Renew(t.Context(), "shop", Client{BaseURL: base, ID: "id", Secret: "wrong"}, ""); !errors.As(err, &refused) || refused.Status != 401 || refused.Code != "invalid_client" {
 			t.Errorf("a wrong secret: %v", err)
 		}
+		if _, err := e.Login(t.Context(), "shop", LoginOptions{Client: Client{BaseURL: base, ID: "id", Secret: "wrong"}}); err == nil || !strings.HasSuffix(err.Error(), "answered 401 Unauthorized (invalid_client); check the client id and secret") {
+			t.Errorf("a wrong secret: %v", err)
+		}
 		if auth, err := e.Auth("shop"); err != nil || !auth.Client || auth.Login {
 			t.Errorf("%+v, %v", auth, err)
 		}

@@ -78,7 +78,12 @@ func (e *Engine) login(ctx context.Context, d *declaration, o LoginOptions) (Gra
 		return Grant{}, fmt.Errorf("its tokens are handed out by the platform; set %s", TokenVariable(d.name))
 	}
 	if d.auth.oauth.client {
-		return e.Renew(ctx, d.name, o.Client, "")
+		grant, err := e.Renew(ctx, d.name, o.Client, "")
+		var refused *TokenRefused
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("%w; check the client id and secret", err)
+		}
+		return grant, err
 	}
 	asker, err := e.asker(d, o.Client)
 	if err != nil {

@@ -5,6 +5,7 @@ package credentials
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type Store struct {
 	// Keyring is the desktop's; nil where there is none, and then the key is in
 	// a file beside the store.
 	Keyring Keyring
+
+	work int // of scrypt, as a power of two; 0: scryptWork
 }
 
 const (
@@ -147,7 +150,7 @@ func (s *Store) recipient() (age.Recipient, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.SetWorkFactor(scryptWork)
+		r.SetWorkFactor(cmp.Or(s.work, scryptWork))
 		return r, nil
 	}
 	key, err := s.key()

@@ -16,7 +16,7 @@ import (
 // newStore is a store in a folder that is not there yet.
 func newStore(t *testing.T) *Store {
 	t.Helper()
-	return &Store{Path: filepath.Join(t.TempDir(), "pipeline", "credentials.age")}
+	return &Store{Path: filepath.Join(t.TempDir(), "pipeline", "credentials.age"), work: 10}
 }
 
 // put keeps a connection.

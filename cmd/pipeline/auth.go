@@ -194,7 +194,7 @@ in with. What the platform gave stays valid there until it is withdrawn there.`,
 // storedNames are the connections in the store, for the tab key: what cannot be
 // read is not offered.
 func (a *app) storedNames() []string {
-	store, err := a.openStore(time.Second)
+	store, err := a.openStore()
 	if err != nil {
 		return nil
 	}

@@ -33,15 +33,19 @@ type vault struct {
 }
 
 const (
-	keyringPatience       = 5 * time.Second // a run may be alone on its machine
-	keyringPatienceAtHand = time.Minute     // somebody is there to unlock it
-	renewAhead            = time.Minute     // a token is not used in the last minute of its life
-	usedEvery             = time.Hour       // how often it is written down that a token was used
-	usedPatience          = time.Second     // … and how long that may take
+	keyringPatience       = 3 * time.Second  // where nobody is there to unlock it
+	keyringPatienceAtHand = 30 * time.Second // where somebody is
+	renewAhead            = time.Minute      // a token is not used in the last minute of its life
+	usedEvery             = time.Hour        // how often it is written down that a token was used
+	usedPatience          = time.Second      // … and how long that may take
 )
 
 // openStore is the store of this user.
-func (a *app) openStore(patience time.Duration) (*credentials.Store, error) {
+func (a *app) openStore() (*credentials.Store, error) {
+	patience := keyringPatience
+	if a.prompter() != nil {
+		patience = keyringPatienceAtHand
+	}
 	path, err := credentials.Path()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (v *vault) open(a *app) (*credentials.Store, credentials.Book, error) {
 	defer v.mu.Unlock()
 	if !v.opened {
 		v.opened = true
-		if v.store, v.err = a.openStore(keyringPatience); v.err == nil {
+		if v.store, v.err = a.openStore(); v.err == nil {
 			v.book, v.err = v.store.Read()
 		}
 	}

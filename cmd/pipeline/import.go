@@ -77,7 +77,7 @@ func (a *app) importArchive(ctx context.Context, path, connection string) error 
 	if err != nil {
 		return err
 	}
-	store, err := a.openStore(keyringPatienceAtHand)
+	store, err := a.openStore()
 	if err != nil {
 		return err
 	}

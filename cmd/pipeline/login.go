@@ -104,7 +104,7 @@ func (a *app) login(ctx context.Context, connector string, f loginFlags) error {
 	case !auth.Login && !auth.Client:
 		return usage("%s has no login: its tokens are handed out by the platform; set %s", name, rest.TokenVariable(connection))
 	}
-	store, err := a.openStore(keyringPatienceAtHand)
+	store, err := a.openStore()
 	if err != nil {
 		return err
 	}

@@ -214,7 +214,11 @@ func (r *run) tape() Tape {
 	if r.o.World.Token != nil {
 		token, _ = r.o.World.Token(r.plan.source.connection) // without one, the first call says so
 	}
-	shared := r.o.Share.join(r.kept.identity+"\x00"+token.Value, ownTape{r.kept.tape})
+	account := token.Value
+	if !token.RenewAt.IsZero() {
+		account = token.Source // the token changes while runs go on, the account does not
+	}
+	shared := r.o.Share.join(r.kept.identity+"\x00"+account, ownTape{r.kept.tape})
 	r.leave = shared.leave
 	counted.Tape = shared
 	return counted

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"pipeline/schema":           {"pipeline/value", "pipeline/diag"},
 	"pipeline/internal/jsonrow": {"pipeline/value"},
 	"pipeline/value":            {"pipeline/diag"},
+	"pipeline/credentials":      {},
 }
 
 const module = "pipeline/"

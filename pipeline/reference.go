@@ -56,7 +56,7 @@ var (
 		{Name: "sinks", Takes: "a list of connectors with their options", Default: "required", Form: FormSinks},
 	}
 	SourceKeys = Section{
-		{Name: "connection", Takes: "whose credentials: the token is in `PIPELINE_<CONNECTION>_TOKEN`", Default: "the connector's name", Form: FormText},
+		{Name: "connection", Takes: "whose credentials: those of `pipeline auth login`, or the token in `PIPELINE_<CONNECTION>_TOKEN`", Default: "the connector's name", Form: FormText},
 		{Name: "stream", Takes: "which list of the connector", Default: "its first", Form: FormText},
 		{Name: "schema", Takes: "a JSON Schema of the records, in place of the connector's", Default: "the stream's", Form: FormText},
 		{Name: "rate", Takes: "`500/min`, `8/s`, `40/4s`, `1000/h`; never above the connector's", Default: "the connector's", Form: FormText},

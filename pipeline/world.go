@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -15,7 +16,8 @@ type World struct {
 	Now    time.Time                              // the run's start: what now() says in expressions
 	Stdin  io.Reader                              // what `path: "-"` reads
 	Stdout io.Writer                              // what `path: "-"` writes
-	Token  func(connection string) (Token, error) // whose credentials a source uses
+	Token  func(connection string) (Token, error) // whose credentials a source uses; its errors name the connection
+	Renew  Renewal                                // gets fresh tokens; may be nil
 	OutDir string                                 // outputs are relative to it; empty is the working directory
 	Sealed bool                                   // outputs stay in OutDir whatever their path says; for tests
 	Sample bool                                   // name published files NAME.sample.EXT
@@ -24,7 +26,19 @@ type World struct {
 }
 
 // Token is an access token. It prints as ***.
-type Token struct{ Value string }
+type Token struct {
+	Value   string
+	Source  string    // where it was found, in messages: the name of a variable, or of a file
+	RenewAt time.Time // from when on a fresh one is asked for; zero: when it is refused
+}
+
+// Stale reports whether a fresh token is to be asked for.
+func (t Token) Stale(now time.Time) bool { return !t.RenewAt.IsZero() && !now.Before(t.RenewAt) }
+
+// Renewal gets a token in place of old, which has run out or was refused. What it
+// returns is durable already, so that no crash loses it. A token without a value
+// says that a person has to log in again. It may be called at the same time.
+type Renewal func(ctx context.Context, connection string, old Token) (Token, error)
 
 // String hides the token.
 func (Token) String() string { return "***" }

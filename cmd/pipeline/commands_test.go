@@ -1,9 +1,12 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -21,6 +24,9 @@ var notRun = map[string]string{
 	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":    "the mapping is not incremental; TestStateRewind runs it on one that is",
 	"pipeline state export mappings/gevme-attendees.yaml > state.tar": "needs a run before it; TestStateExportImport",
 	"pipeline state import mappings/gevme-attendees.yaml state.tar":   "needs the archive; TestStateExportImport",
+	"pipeline auth login gevme --connection acme":                                               "a person logs in; the script auth.txtar does",
+	"pipeline auth login floktu --connection acme-eu --redirect http://127.0.0.1:8765/callback": "a person logs in, and the port may be taken",
+	"pipeline auth login ./eventbrite.yaml --connection acme --no-browser":                      "a person logs in",
 }
 
 // commands are the program's own, in the order of its help.
@@ -44,20 +50,20 @@ func TestExamples(t *testing.T) {
 	skipped := map[string]bool{}
 	for _, c := range commands() {
 		var lines []string
-		explained := false // why an example cannot run
+		excused := false
 		for line := range strings.Lines(c.Example) {
 			line = strings.TrimSpace(line)
 			switch {
 			case line == "", strings.HasPrefix(line, "#"):
 			case notRun[line] != "":
-				skipped[line], explained = true, true
+				skipped[line], excused = true, true
 			case strings.HasPrefix(line, "pipeline"):
 				lines = append(lines, line)
 			default:
 				t.Errorf("%s: the example %q is neither a command nor a comment", c.CommandPath(), line)
 			}
 		}
-		if len(lines) == 0 && !explained && c.Runnable() && c.Name() != "version" && !c.HasSubCommands() {
+		if len(lines) == 0 && !excused && c.Runnable() && c.Name() != "version" && !c.HasSubCommands() {
 			t.Errorf("%s has no example that runs", c.CommandPath())
 		}
 		t.Run(c.Name(), func(t *testing.T) {
@@ -135,7 +141,21 @@ func exampleFolder(t *testing.T) {
 		}
 	}
 	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, ".state"))
+	t.Setenv("PIPELINE_CREDENTIALS", filepath.Join(dir, "credentials.age"))
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 	t.Chdir(dir)
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	w, err := z.Create("keys.txt")
+	if err == nil {
+		_, err = w.Write([]byte("client_id=a\nclient_secret=b\n"))
+	}
+	if err = errors.Join(err, z.Close(), os.WriteFile("gevme-credentials.zip", archive.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if code := run(t.Context(), []string{"auth", "import", "gevme-credentials.zip", "--connection", "acme"}, nil, io.Discard, io.Discard); code != exitDone {
+		t.Fatal("the credentials of the examples could not be stored")
+	}
 }
 
 // TestCommandsDocument holds docs/commands.md against the help of the commands.

@@ -91,7 +91,7 @@ func describeSource(out io.Writer, c pipeline.SourceConnector) error {
 	if err := describeOptions(out, c.Options); err != nil || !c.Remote {
 		return err
 	}
-	fmt.Fprintf(out, "\ncredentials\n  PIPELINE_<CONNECTION>_TOKEN, an OAuth 2 access token of the platform; for the connection %s: %s\n", c.Name, rest.TokenVariable(c.Name))
+	fmt.Fprintf(out, "\ncredentials\n  PIPELINE_<CONNECTION>_TOKEN, an access token of the platform; for the connection %s: %s\n  else what was stored by: pipeline auth login %s --connection %s\n", c.Name, rest.TokenVariable(c.Name), c.Name, c.Name)
 	for _, s := range c.Streams {
 		if err := describeRecord(out, s); err != nil {
 			return err

@@ -66,6 +66,40 @@ func compileSnippet(t *testing.T, document string, src []byte) {
 	}
 }
 
+// TestDocumentedCommands has every command that the documents show parsed: that it
+// exists, and knows the flags.
+func TestDocumentedCommands(t *testing.T) {
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, name := range documents {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range fence.FindAllSubmatch(text, -1) {
+			for line := range strings.Lines(string(block[2])) {
+				command, ok := strings.CutPrefix(line, "pipeline ")
+				if !ok || string(block[1]) != "sh" {
+					continue
+				}
+				command, _, _ = strings.Cut(command, " #")
+				command, _, _ = strings.Cut(command, " >")
+				var stdout, stderr bytes.Buffer
+				if code := run(context.Background(), append(strings.Fields(command), "--help"), nil, &stdout, &stderr); code != 0 || strings.HasPrefix(stdout.String(), "Move event") {
+					t.Errorf("%s: pipeline %s: exit code %d\n%s", name, command, code, &stderr)
+				}
+				commands++
+			}
+		}
+	}
+	if commands < 5 {
+		t.Errorf("%d commands were found in the documents", commands)
+	}
+}
+
 func TestReadmeMainJob(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

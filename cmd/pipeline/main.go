@@ -99,6 +99,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	view           *view // what stderr is while a run is shown live, else nil
+	vault          vault
 }
 
 func (a *app) root() *cobra.Command {
@@ -132,6 +133,7 @@ first call; a bad record is kept, with the reason, and never delivered.`,
 		a.connectorsCommand(),
 		a.functionsCommand(),
 		a.explainCommand(),
+		a.authCommand(),
 		a.sandboxCommand(),
 		a.rejectsCommand(),
 		a.stateCommand(),

@@ -365,7 +365,7 @@ func TestTokenRevokedInTheMiddle(t *testing.T) {
 	})
 	first, said := process(t, dir, "run", "m.yaml")
 	_ = first.Run()
-	if code := first.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(said.String(), "log in again: set PIPELINE_GEVME_TOKEN") {
+	if code := first.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(said.String(), "PIPELINE_GEVME_TOKEN goes before that login: unset it, or set it to a fresh token") {
 		t.Fatalf("exit code %d\n%s", code, said)
 	}
 	p.hook(nil, nil)

@@ -52,8 +52,8 @@ command goes on where it was and makes the same files; with --replay a changed
 mapping is run over what was fetched, without a call. Several mappings run
 beside each other, and what two of them read is fetched once.
 
-Credentials come from the environment, or from the .env beside the mapping:
-PIPELINE_<CONNECTION>_TOKEN.
+Credentials come from the environment or the .env beside the mapping
+(PIPELINE_<CONNECTION>_TOKEN), else from what pipeline auth login has stored.
 
 Exit codes: 0 all rows delivered; 1 the network, the disk, the credentials or
 too many rejects stopped it; 2 a mapping or the command line is wrong;
@@ -323,17 +323,4 @@ func exitOf(err error) int {
 		return exitStopped
 	}
 	return exitFailed
-}
-
-// environmentToken is the token of a connection from the environment.
-func environmentToken(connection string, c checked) (pipeline.Token, error) {
-	name := rest.TokenVariable(connection)
-	if v, ok := c.getenv(name); ok && v != "" {
-		return pipeline.Token{Value: v}, nil
-	}
-	return pipeline.Token{}, fmt.Errorf(`no credentials for the connection %q. Looked in:
-  1. the environment variable %s (not set)
-  2. %s (not in it)
-Set it:            export %s=…
-Or try the sandbox: pipeline run --sandbox %s`, connection, name, filepath.Join(filepath.Dir(c.file), ".env"), name, c.file)
 }

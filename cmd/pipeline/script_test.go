@@ -1,20 +1,30 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/yeka/zip"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv("PIPELINE_TEST_MAIN") != "" { // a test runs this binary as the program
 		main()
+	}
+	if filepath.Base(os.Args[0]) != "pipeline" { // no test sees the logins of who runs it
+		if err := os.Setenv("XDG_CONFIG_HOME", filepath.Join(os.TempDir(), "pipeline-without-logins")); err != nil {
+			panic(err)
+		}
 	}
 	testscript.Main(m, map[string]func(){
 		"pipeline": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
@@ -28,10 +38,11 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exit": exitCodeIs},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exit": exitCodeIs, "sandbox": startSandbox, "login": logInScripted, "archive": makeArchive},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 			return nil
 		},
 	})
@@ -49,6 +60,55 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+// startSandbox runs a sandbox until the script ends, and sets $NAME to its base
+// URL: sandbox gevme.
+func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("pipeline", append([]string{"sandbox"}, args...)...)
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	ts.Check(err)
+	_, address, _ := strings.Cut(strings.TrimSpace(line), " is at ")
+	ts.Setenv(args[0], address)
+}
+
+// logInScripted is a login with a person at a browser: login CODE FILE ARGS… runs
+// pipeline auth login ARGS…, which has to end with that exit code, and writes what
+// it said into FILE.
+func logInScripted(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("pipeline", append([]string{"auth", "login"}, args[2:]...)...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "PIPELINE_CREDENTIALS", "PIPELINE_PASSPHRASE", "PIPELINE_ACME_TOKEN", "PIPELINE_ACME_CLIENT_ID", "PIPELINE_ACME_CLIENT_SECRET"} {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	got := "0"
+	if err := logIn(cmd); err != nil {
+		got = exitText(err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), said.Bytes(), 0o600))
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s\n%s", got, args[0], &said)
+	}
+}
+
+// makeArchive packs a file as platforms do: archive ZIP PASSWORD FILE.
+func makeArchive(ts *testscript.TestScript, _ bool, args []string) {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, err := z.Encrypt(args[2], args[1], zip.AES256Encryption)
+	ts.Check(err)
+	_, err = io.WriteString(w, ts.ReadFile(args[2]))
+	ts.Check(err)
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
 }
 
 func exitText(err error) string {

@@ -20,7 +20,10 @@ import (
 func (a *app) world(c checked) *pipeline.World {
 	return &pipeline.World{
 		Now: time.Now(), Stdin: a.stdin, Stdout: a.stdout,
-		Token: func(connection string) (pipeline.Token, error) { return environmentToken(connection, c) },
+		Token: func(connection string) (pipeline.Token, error) { return a.account(c, connection).token() },
+		Renew: func(ctx context.Context, connection string, old pipeline.Token) (pipeline.Token, error) {
+			return a.account(c, connection).renew(ctx, old)
+		},
 	}
 }
 
@@ -33,6 +36,7 @@ func (a *app) enterSandbox(ctx context.Context, plan *pipeline.Plan, o *pipeline
 	}
 	o.Override = pipeline.Options{"base_url": s.baseURL}
 	o.World.Token = func(string) (pipeline.Token, error) { return s.token, nil }
+	o.World.Renew = nil
 	return s.close, nil
 }
 

@@ -31,12 +31,17 @@ const (
 	authHeader authStyle = "header" // the token in a header of its own
 )
 
-// oauthFlow is the OAuth 2 code flow of a platform.
+// oauthFlow is how a platform gives tokens by OAuth 2: to a person who logs in
+// and comes back with a code, or to the client itself.
 type oauthFlow struct {
+	client           bool   // the client credentials grant: nobody logs in
 	authorize, token string // paths below base_url, or addresses
 	scope            string // sent to both; empty: none
+	issuer           string // what a callback that names one has to name; empty: the origin of authorize
 	postCallback     bool   // the code comes to the redirect address by POST
 	neverExpires     bool   // a token is good until it is withdrawn
+	noPKCE           bool   // the platform refuses parameters that it does not know
+	multipart        bool   // tokens are asked for with multipart/form-data
 }
 
 // auth reads `auth:`, a word or one key with its settings.
@@ -83,19 +88,32 @@ func (r *reader) headerAuth(n *yaml.Node) auth {
 const headerChars = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 func (r *reader) oauth2(n *yaml.Node) auth {
-	o, ok := r.object(n, "oauth2", "authorize", "token", "scope", "callback", "expires")
+	o, ok := r.object(n, "oauth2", "grant", "authorize", "token", "scope", "callback", "expires", "issuer", "pkce", "body")
 	if !ok {
 		return auth{}
 	}
-	f := oauthFlow{scope: o.text("scope")}
-	f.authorize = r.endpoint(o, "authorize", "where people log in")
-	f.token = r.endpoint(o, "token", "where a code becomes a token")
-	if n := o.get("callback"); n != nil {
-		f.postCallback = r.word(n, "callback", "get", "post") == "post"
+	// word reports whether a key has the second of its two words
+	word := func(key, usual, other string) bool {
+		n := o.get(key)
+		return n != nil && r.word(n, key, usual, other) == other
 	}
+	f := oauthFlow{scope: o.text("scope"), issuer: o.text("issuer")}
+	if f.client = word("grant", "code", "client_credentials"); f.client {
+		for _, key := range []string{"authorize", "callback", "issuer", "pkce"} {
+			if at := o.get(key); at != nil {
+				r.error(at, "invalid-value", key+" says nothing here: with client_credentials nobody logs in", "remove it")
+			}
+		}
+	} else {
+		f.authorize = r.endpoint(o, "authorize", "where people log in")
+	}
+	f.token = r.endpoint(o, "token", "where a code becomes a token")
+	f.postCallback = word("callback", "get", "post")
 	if n := o.get("expires"); n != nil {
 		f.neverExpires = r.word(n, "expires", "never") == "never"
 	}
+	f.noPKCE = word("pkce", "on", "off")
+	f.multipart = word("body", "form", "multipart")
 	return auth{style: authOAuth2, oauth: f}
 }
 
@@ -138,7 +156,15 @@ func plainText(s string) bool {
 
 // TokenVariable is the environment variable that holds a connection's token:
 // PIPELINE_ACME_EU_TOKEN for acme-eu.
-func TokenVariable(connection string) string {
+func TokenVariable(connection string) string { return variable(connection, "TOKEN") }
+
+// ClientVariables are the environment variables that hold the client id and
+// secret with which somebody logs in to a connection.
+func ClientVariables(connection string) (id, secret string) {
+	return variable(connection, "CLIENT_ID"), variable(connection, "CLIENT_SECRET")
+}
+
+func variable(connection, what string) string {
 	name := strings.Map(func(c rune) rune {
 		switch {
 		case c >= 'a' && c <= 'z':
@@ -148,5 +174,5 @@ func TokenVariable(connection string) string {
 		}
 		return '_'
 	}, connection)
-	return "PIPELINE_" + name + "_TOKEN"
+	return "PIPELINE_" + name + "_" + what
 }

@@ -62,12 +62,13 @@ func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error
 
 // ask asks the platform for u until there is an answer.
 func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error) (*answer, error) {
-	header, err := c.login()
-	if err != nil {
-		return nil, err
-	}
 	var spent time.Duration
+	renewed := false
 	for try := 0; ; try++ {
+		header, token, err := c.login(ctx)
+		if err != nil {
+			return nil, err
+		}
 		began := time.Now()
 		ans, waited, err := c.follow(ctx, u, header, try, accept)
 		spent += time.Since(began) - waited
@@ -81,6 +82,14 @@ func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error
 			return nil, err
 		case c.absent(fault.Status):
 			return &answer{url: u, status: fault.Status, body: c.buf[:0]}, nil
+		case fault.Reason == LoginAgain && !renewed:
+			if renewed, err = c.renew(ctx, token); err != nil {
+				return nil, err
+			}
+			if renewed {
+				try-- // it was not the platform that failed
+				continue
+			}
 		}
 		fault.Tries = try + 1
 		pause := backoff(try)

@@ -228,9 +228,9 @@ func TestTokens(t *testing.T) {
 		err   error
 		want  string
 	}{
-		{err: errors.New("looked here and there"), want: `shop: token of connection "acme-eu": looked here and there`},
-		{want: `shop: token of connection "acme-eu": it is empty; set PIPELINE_ACME_EU_TOKEN`},
-		{token: pipeline.Token{Value: "t0ken\nx"}, want: `shop: token of connection "acme-eu": it holds a line break or another character that no token has; copy it again`},
+		{err: errors.New("looked here and there"), want: `shop: looked here and there`},
+		{want: `shop: the token of connection "acme-eu": it is empty; set PIPELINE_ACME_EU_TOKEN`},
+		{token: pipeline.Token{Value: "t0ken\nx"}, want: `shop: the token of connection "acme-eu": it holds a line break or another character that no token has; copy it again`},
 	} {
 		w.Token = func(string) (pipeline.Token, error) { return test.token, test.err }
 		if _, err := readAll(t.Context(), open(t, c, &w.World, nil), ""); err == nil || err.Error() != test.want {

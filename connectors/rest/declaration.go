@@ -17,6 +17,7 @@ import (
 // declaration is a connector's YAML after it was checked. It never changes.
 type declaration struct {
 	name, summary, docs string
+	file                string // as it was named; empty: built in
 
 	baseURL string // without a slash at its end
 	options []pipeline.Option
@@ -83,7 +84,7 @@ func parse(file string, src []byte, schema func(string) ([]byte, error)) (*decla
 	if !ok {
 		return nil, r.diags
 	}
-	d := &declaration{summary: o.text("summary"), docs: o.text("docs")}
+	d := &declaration{file: file, summary: o.text("summary"), docs: o.text("docs")}
 	d.name = o.name(r)
 	d.baseURL = r.baseURL(o)
 	d.options = r.options(o.get("options"))

@@ -57,6 +57,7 @@ func (e *Engine) Builtin(file string, src []byte) pipeline.SourceConnector {
 	if diags.HasErrors() {
 		panic(fmt.Sprintf("%s:%d: %s", file, diags[0].Span.Start.Line, diags[0].Message))
 	}
+	d.file = ""
 	for i := range d.streams {
 		if s := &d.streams[i]; s.schema.Name != "" {
 			s.schema.Name = path.Join("schemas", path.Base(s.schema.Name))

@@ -82,10 +82,7 @@ func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
 	switch {
 	case meaning == meansLogin:
 		e.Reason = LoginAgain
-		e.Message = fmt.Sprintf("the token of connection %q is not accepted any more; log in again: set %s to a fresh token", c.connection, TokenVariable(c.connection))
-		if c.d.auth.oauth.neverExpires {
-			e.Message = fmt.Sprintf("the token of connection %q is not accepted: it was withdrawn, or is of another platform; log in again: set %s to a fresh token", c.connection, TokenVariable(c.connection))
-		}
+		e.Message = c.refusedWords()
 	case meaning == meansRetry:
 		e.retry, e.after = true, retryAfter(res.Header.Get("Retry-After"), time.Now())
 		e.Reason, e.Message = Unavailable, "the platform has a problem; run again later"
@@ -102,9 +99,26 @@ func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
 	return e
 }
 
+// refusedWords is what to do about a token that is not accepted.
+func (c *caller) refusedWords() string {
+	what := "is not accepted any more"
+	if c.d.auth.oauth.neverExpires {
+		what = "is not accepted: it was withdrawn, or is of another platform"
+	}
+	variable := TokenVariable(c.connection)
+	todo := fmt.Sprintf("set %s to a fresh token", variable)
+	if c.d.auth.style == authOAuth2 {
+		todo = c.d.loginCommand(c.connection, c.base.String())
+		if c.tokenSource() == variable {
+			todo += fmt.Sprintf("; %s goes before that login: unset it, or set it to a fresh token", variable)
+		}
+	}
+	return fmt.Sprintf("the token of connection %q %s; log in again: %s", c.connection, what, todo)
+}
+
 // loginFault is a call that cannot be made for want of a token.
 func (s *session) loginFault(err error) error {
-	return fmt.Errorf("%s: token of connection %q: %w", s.d.name, s.connection, err)
+	return fmt.Errorf("%s: the token of connection %q: %w", s.d.name, s.connection, err)
 }
 
 // brief is what happened, without the advice that is for the end of a run.

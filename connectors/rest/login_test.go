@@ -52,12 +52,12 @@ func TestLogin(t *testing.T) {
 	for name, text := range map[string]string{"get": shopGet, "post": shopPost} {
 		t.Run(name, func(t *testing.T) {
 			e, base := served(t, text)
-			token, err := e.Login(t.Context(), "shop", LoginOptions{BaseURL: base, ClientID: "id", ClientSecret: "s3cret", Browser: visit})
+			grant, err := e.Login(t.Context(), "shop", LoginOptions{Client: Client{BaseURL: base, ID: "id", Secret: "s3cret"}, Browser: visit})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := newWorld(http.DefaultTransport)
-			w.Token = func(string) (pipeline.Token, error) { return token, nil }
+			w.Token = func(string) (pipeline.Token, error) { return grant.Token, nil }
 			pages, err := readAll(t.Context(), open(t, declare(t, e, text), &w.World, pipeline.Options{"base_url": base}), "")
 			if err != nil || len(pages) != 1 || len(pages[0].Records) != 100 {
 				t.Errorf("got %d pages and %v, expected one of 100 records", len(pages), err)
@@ -100,8 +100,8 @@ func TestCallbacksThatAreNotExpected(t *testing.T) {
 				}
 				return visit(address)
 			}
-			token, err := e.Login(t.Context(), "shop", LoginOptions{BaseURL: base, ClientID: "id", ClientSecret: "s", Browser: browser})
-			if err != nil || token.Value == "" {
+			grant, err := e.Login(t.Context(), "shop", LoginOptions{Client: Client{BaseURL: base, ID: "id", Secret: "s"}, Browser: browser})
+			if err != nil || grant.Token.Value == "" {
 				t.Fatalf("the login did not go on: %v", err)
 			}
 			for i, status := range statuses {
@@ -128,13 +128,13 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		o    LoginOptions
 		want string
 	}{
-		{"by the user", LoginOptions{ClientID: "id", Browser: back(url.Values{"error": {"access_denied"}})}, "log in to shop: the user refused access"},
-		{"by the platform", LoginOptions{ClientID: "id", Browser: back(url.Values{"error": {"server_error"}})}, `log in to shop: the platform says "server_error"`},
-		{"without a code", LoginOptions{ClientID: "id", Browser: back(url.Values{})}, "log in to shop: the platform sent no code"},
-		{"with a bad code", LoginOptions{ClientID: "id", ClientSecret: "s", Browser: back(url.Values{"code": {"stolen"}})}, "log in to shop: " + base + "/token refused the code: 400 Bad Request (invalid_grant); check the client id and secret"},
-		{"with a bad secret", LoginOptions{ClientID: "id", ClientSecret: "wrong", Browser: visit}, "log in to shop: " + base + "/token refused the code: 401 Unauthorized (invalid_client); check the client id and secret"},
-		{"without a browser", LoginOptions{ClientID: "id", Browser: func(string) error { return errors.New("there is none") }}, "log in to shop: open the browser: there is none"},
-		{"over http", LoginOptions{BaseURL: "http://shop.example", Browser: visit}, "log in to shop: base_url is http, over which anyone could read the token"},
+		{"by the user", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{"error": {"access_denied"}})}, "log in to shop: the user refused access"},
+		{"by the platform", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{"error": {"server_error"}})}, `log in to shop: the platform says "server_error"`},
+		{"without a code", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{})}, "log in to shop: the platform sent no code"},
+		{"with a bad code", LoginOptions{Client: Client{ID: "id", Secret: "s"}, Browser: back(url.Values{"code": {"stolen"}})}, "log in to shop: the platform refused the code: " + base + "/token answered 400 Bad Request (invalid_grant); check the client id and secret"},
+		{"with a bad secret", LoginOptions{Client: Client{ID: "id", Secret: "wrong"}, Browser: visit}, "log in to shop: the platform refused the code: " + base + "/token answered 401 Unauthorized (invalid_client); check the client id and secret"},
+		{"without a browser", LoginOptions{Client: Client{ID: "id"}, Browser: func(string) error { return errors.New("there is none") }}, "log in to shop: open the browser: there is none"},
+		{"over http", LoginOptions{Client: Client{BaseURL: "http://shop.example"}, Browser: visit}, "log in to shop: base_url is http, over which anyone could read the token"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.o.BaseURL == "" {
@@ -147,7 +147,7 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := e.Login(ctx, "shop", LoginOptions{BaseURL: base, ClientID: "id", Browser: func(string) error { cancel(); return nil }}); !errors.Is(err, context.Canceled) {
+	if _, err := e.Login(ctx, "shop", LoginOptions{Client: Client{BaseURL: base, ID: "id"}, Browser: func(string) error { cancel(); return nil }}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a login that was given up: got %v", err)
 	}
 	if _, err := e.Login(t.Context(), "shpo", LoginOptions{}); err == nil || err.Error() != `there is no declared connector "shpo"; did you mean "shop"?` {

@@ -198,7 +198,7 @@ func (c *chain) link(u *url.URL, ans *answer, next string) (string, error) {
 	}
 	q := to.Query()
 	for name := range q {
-		if value := q.Get(name); value != "" && value == c.caller.token {
+		if value := q.Get(name); value != "" && value == c.caller.token() {
 			q.Del(name)
 			to.RawQuery = q.Encode()
 		}

@@ -11,12 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"pipeline/pipeline"
 )
 
 // grant is a code that was handed out and not used yet.
 type grant struct {
 	client, redirect string
+	challenge        string // of PKCE; empty: the client sent none
 	until            time.Time
 }
 
@@ -40,6 +43,8 @@ func (s *Sandbox) authorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "redirect_uri must be an http address of this machine")
 	case q.Get("scope") != s.d.auth.oauth.scope:
 		refuse(w, http.StatusBadRequest, "scope must be "+s.d.auth.oauth.scope)
+	case q.Has("code_challenge") && q.Get("code_challenge_method") != "S256":
+		refuse(w, http.StatusBadRequest, "code_challenge_method must be S256")
 	default:
 		s.sendBack(w, r, redirect, url.Values{"code": {s.newCode(q)}, "state": {q.Get("state")}})
 	}
@@ -56,7 +61,7 @@ func (s *Sandbox) newCode(q url.Values) string {
 		}
 	}
 	code := rand.Text()
-	s.codes[code] = grant{q.Get("client_id"), q.Get("redirect_uri"), time.Now().Add(codeLife)}
+	s.codes[code] = grant{q.Get("client_id"), q.Get("redirect_uri"), q.Get("code_challenge"), time.Now().Add(codeLife)}
 	return code
 }
 
@@ -123,23 +128,40 @@ func (s *Sandbox) exchange(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	client := form.Get("client_id")
 	switch {
-	case form.Get("grant_type") != "authorization_code":
+	case form.Get("grant_type") != s.d.auth.oauth.grantType():
 		refuse(w, http.StatusBadRequest, "unsupported_grant_type")
 	case !knownClient(client) || !knownClient(form.Get("client_secret")):
 		refuse(w, http.StatusUnauthorized, "invalid_client")
+	case s.d.auth.oauth.client && form.Get("scope") == s.d.auth.oauth.scope:
+		s.give(w, client)
 	case !ok || g.client != client || g.redirect != form.Get("redirect_uri") || time.Now().After(g.until):
+		refuse(w, http.StatusBadRequest, "invalid_grant")
+	case g.challenge != "" && oauth2.S256ChallengeFromVerifier(form.Get("code_verifier")) != g.challenge:
 		refuse(w, http.StatusBadRequest, "invalid_grant")
 	case form.Get("scope") != s.d.auth.oauth.scope:
 		refuse(w, http.StatusBadRequest, "invalid_scope")
 	default:
-		body, err := json.Marshal(map[string]string{"access_token": s.token(client), "token_type": "Bearer"})
-		if err != nil {
-			panic(err) // a map of texts
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(body) // a client that is gone needs no answer
+		s.give(w, client)
 	}
+}
+
+// grantType is how a token request names the flow.
+func (f oauthFlow) grantType() string {
+	if f.client {
+		return "client_credentials"
+	}
+	return "authorization_code"
+}
+
+// give answers with the token of a client.
+func (s *Sandbox) give(w http.ResponseWriter, client string) {
+	body, err := json.Marshal(map[string]string{"access_token": s.token(client), "token_type": "Bearer"})
+	if err != nil {
+		panic(err) // a map of texts
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
 // LoginSandbox logs in to a sandbox that answers at base, over HTTP as a person
@@ -148,7 +170,8 @@ func (e *Engine) LoginSandbox(ctx context.Context, s *Sandbox, base string) (pip
 	if s.d.auth.style != authOAuth2 {
 		return s.Token(), nil
 	}
-	return e.Login(ctx, s.d.name, LoginOptions{BaseURL: base, ClientID: "sandbox", ClientSecret: "sandbox", Browser: follow})
+	grant, err := e.Login(ctx, s.d.name, LoginOptions{Client: Client{BaseURL: base, ID: "sandbox", Secret: "sandbox"}, Browser: follow})
+	return grant.Token, err
 }
 
 // follow is a browser that goes where it is sent.

@@ -30,16 +30,13 @@ type session struct {
 	tape       pipeline.Tape // nil: nothing is kept
 	offline    bool
 
-	// login is the header of every call, with the token. It asks for the token
-	// once, when the first call is made: what is on the tape needs none.
-	login func() (http.Header, error)
-	token string // after login
+	credentials credentials
 
 	telling sync.Mutex // world.Calls hears of one call at a time
 }
 
 func (s *source) session() *session {
-	c := &session{
+	return &session{
 		d:          s.d,
 		base:       s.base,
 		connection: s.connection(),
@@ -51,35 +48,6 @@ func (s *source) session() *session {
 		tape:       s.cfg.Tape,
 		offline:    s.cfg.Offline,
 	}
-	c.login = sync.OnceValues(c.makeHeader)
-	return c
-}
-
-// makeHeader takes the token of the connection.
-func (s *session) makeHeader() (http.Header, error) {
-	header := http.Header{
-		"Accept":          {"application/json"},
-		"Accept-Encoding": {"gzip"},
-		"User-Agent":      {"pipeline"},
-	}
-	if s.d.auth.style == authNone {
-		return header, nil
-	}
-	if s.world.Token == nil {
-		return nil, s.loginFault(fmt.Errorf("there is none; set %s", TokenVariable(s.connection)))
-	}
-	token, err := s.world.Token(s.connection)
-	switch {
-	case err != nil:
-		return nil, s.loginFault(err)
-	case token.Value == "":
-		return nil, s.loginFault(fmt.Errorf("it is empty; set %s", TokenVariable(s.connection)))
-	case s.d.auth.style != authBasic && !plainText(token.Value):
-		return nil, s.loginFault(errors.New("it holds a line break or another character that no token has; copy it again"))
-	}
-	s.d.auth.apply(header, token)
-	s.token = token.Value
-	return header, nil
 }
 
 func (s *session) report(call pipeline.Call) {
@@ -161,8 +129,8 @@ const headWord = "HTTP "
 // status and the next page before it.
 func (c *caller) pack(ans *answer) []byte {
 	body := ans.body
-	if c.token != "" && len(c.token) >= shortestSecret && bytes.Contains(body, []byte(c.token)) {
-		body = bytes.ReplaceAll(body, []byte(c.token), []byte("***"))
+	if token := c.token(); len(token) >= shortestSecret && bytes.Contains(body, []byte(token)) {
+		body = bytes.ReplaceAll(body, []byte(token), []byte("***"))
 	}
 	if !ans.empty() && ans.next == "" {
 		return body

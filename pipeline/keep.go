@@ -124,7 +124,7 @@ func (r *run) replayTape() error {
 		return errors.New("there is no complete tape to replay; run it once without --replay")
 	}
 	r.kept.tape = t
-	if len(r.plan.RowTargets()) > 0 {
+	if len(r.plan.RowTargets()) > 0 && !r.looks {
 		newer, err := r.kept.store.Unfinished()
 		if newer != nil {
 			err = errors.Join(err, newer.Close())
@@ -251,6 +251,16 @@ func (r *run) since() time.Time {
 	default:
 		return r.kept.position.Since
 	}
+}
+
+// Since is from when on the next incremental run with that state folder asks for
+// changes; zero asks for all.
+func (p *Plan) Since(dir string) (time.Time, error) {
+	var at position
+	if err := at.load(dir); err != nil || at.Identity != p.Identity() {
+		return time.Time{}, err
+	}
+	return at.Since, nil
 }
 
 // advance remembers, when all is published, how far the run got.

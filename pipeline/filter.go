@@ -44,7 +44,7 @@ func (p *Plan) Filter(file, src string, now time.Time) (*Filter, diag.List) {
 	var paths paths
 	for _, r := range program.Reads() {
 		if p.makes(r.Path[0]) {
-			diags = diags.Warn("not-of-the-record", at.Span(0, len(src)), r.Path[0]+" is made by the mapping, and the condition is over the record as the source has it", "write what "+r.Path[0]+" is made of")
+			diags = diags.Warn("unknown-name", at.Span(0, len(src)), r.Path[0]+" is made by the mapping, and the condition is over the record as the source has it", "write what "+r.Path[0]+" is made of")
 		}
 		f.at = append(f.at, paths.slot(r.Path))
 	}

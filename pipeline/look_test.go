@@ -128,7 +128,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: %s, want %s", record, got, want)
 		}
 	}
-	if filter, diags := plan.Filter("--where", "n > 1", time.Time{}); filter == nil || len(diags) != 1 || diags.HasErrors() || diags[0].Code != "not-of-the-record" {
+	if filter, diags := plan.Filter("--where", "n > 1", time.Time{}); filter == nil || len(diags) != 1 || diags.HasErrors() || diags[0].Code != "unknown-name" {
 		t.Errorf("a condition over a name of each: has %v", diags)
 	}
 	for src, want := range map[string]string{

@@ -4,53 +4,29 @@ package main
 // narrow, wide or nothing at all there, and none of them may command it.
 
 import (
+	"math"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/mattn/go-runewidth"
-
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
-// widths does not ask where the user lives: boxes and arrows are narrow.
-var widths = &runewidth.Condition{StrictEmojiNeutral: true}
-
 // wide is how many columns text takes.
-func wide(text string) int { return widths.StringWidth(text) }
+func wide(text string) int { return diag.Columns(text) }
 
 // longest is how much of a text is looked at, in bytes: no terminal shows more.
 const longest = 16 << 10
 
-// visible is text on one line, with signs for what would not be seen.
+// oneLine puts signs for what would begin another line, or be taken for spaces.
+var oneLine = strings.NewReplacer("\r\n", "↵", "\n", "↵", "\u2028", "↵", "\u2029", "↵", "\t", "⇥")
+
+// visible is text on one line, with signs for what would not be seen or would
+// command the terminal.
 func visible(text string) string {
 	if len(text) > longest {
 		text = text[:longest] + "…"
 	}
-	plain := func(r rune) bool { return r < ' ' || r > '~' }
-	if strings.IndexFunc(text, plain) < 0 {
-		return text
-	}
-	return strings.Map(sign, strings.ReplaceAll(text, "\r\n", "\n"))
-}
-
-// sign is a character as it is shown.
-func sign(r rune) rune {
-	switch {
-	case r == '\n' || r == '\u2028' || r == '\u2029':
-		return '↵'
-	case r == '\t':
-		return '⇥'
-	case r < ' ':
-		return '␀' + r
-	case r == 0x7f:
-		return '␡'
-	case r == '\u200c' || r == '\u200d': // they part and join letters and emoji
-		return r
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co), r == utf8.RuneError:
-		return '�'
-	}
-	return r
+	return diag.Fit(oneLine.Replace(text), math.MaxInt)
 }
 
 // shown is a value as it is shown: a text stands in quotes, so that its spaces
@@ -74,12 +50,7 @@ func fit(text string, width int) string {
 }
 
 // cropped is text in at most that many columns.
-func cropped(text string, width int) string {
-	if wide(text) <= width {
-		return text
-	}
-	return widths.Truncate(text, max(width, 1), "…")
-}
+func cropped(text string, width int) string { return diag.Fit(text, max(width, 1)) }
 
 // wrapped is text on lines of at most that many columns; a word that is longer
 // is on a line of its own.

@@ -45,14 +45,17 @@ Samples hold people's data. On a terminal they are shown as they are; everywhere
 else they are masked, with their shape: letters become x, digits 0. --unmasked
 shows them all the same.`,
 		Example: `  pipeline diff --sandbox mappings/gevme-attendees.yaml mappings/gevme-attendees.yaml
-  git show main:mappings/gevme-attendees.yaml > mappings/before.yaml
-  pipeline diff --markdown mappings/before.yaml mappings/gevme-attendees.yaml`,
+
+  # against the mapping of another branch, for a pull request:
+  # git show main:mappings/gevme-attendees.yaml > before/gevme-attendees.yaml
+  pipeline diff --markdown before/gevme-attendees.yaml mappings/gevme-attendees.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usage("%s takes two mappings, the old and the new one, and there are %d", cmd.CommandPath(), len(args))
 			}
 			return nil
 		},
+		ValidArgsFunction: mappingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case f.limit < 1:
@@ -68,7 +71,7 @@ shows them all the same.`,
 	flags.BoolVar(&f.markdown, "markdown", false, "print a summary for a pull request")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object on stdout")
 	flags.BoolVar(&f.unmasked, "unmasked", false, "show samples as they are, also where stdout is no terminal")
-	f.add(flags)
+	f.add(cmd)
 	return cmd
 }
 

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"pipeline/connectors/rest"
 	"pipeline/pipeline"
@@ -22,13 +22,10 @@ type lookFlags struct {
 	state   string
 }
 
-func (f *lookFlags) add(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.sandbox, "sandbox", false, "read from the connector's sandbox inside this process instead of the platform")
-	f.addState(flags)
-}
-
-func (f *lookFlags) addState(flags *pflag.FlagSet) {
-	flags.StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
+func (f *lookFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.sandbox, "sandbox", false, "read from the connector's sandbox inside this process instead of the platform")
+	cmd.Flags().StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
+	completeFlag(cmd, "state", folders)
 }
 
 // one checks a mapping and prints what is wrong with it.

@@ -33,7 +33,8 @@ its answer how many records there are.`,
 		Example: `  pipeline plan mappings/gevme-attendees.yaml
   pipeline plan --sandbox --probe mappings/floktu-attendees.yaml
   pipeline plan --json mappings/gevme-attendees.yaml`,
-		Args: oneFile,
+		Args:              oneFile,
+		ValidArgsFunction: once(mappingFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.sandbox && !probe {
 				return usage("--sandbox says where --probe makes its call; plan makes none without it")
@@ -44,7 +45,7 @@ its answer how many records there are.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&probe, "probe", false, "make one call of the list to find out how many there will be")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
-	f.add(flags)
+	f.add(cmd)
 	return cmd
 }
 
@@ -181,7 +182,7 @@ func describePlan(plan *pipeline.Plan) *planned {
 	for _, s := range plan.Sinks() {
 		p.Sinks = append(p.Sinks, planSink(s))
 	}
-	p.Rejects.Path, p.Rejects.Max = plan.Rejects()
+	p.Rejects.Path, p.Rejects.Max = plan.RejectFile(), plan.MostRejects()
 	return p
 }
 

@@ -37,9 +37,14 @@ call; else as few pages as needed are fetched. Nothing is delivered, and no file
 is written. What is shown are people's data as they are, for your own terminal;
 nothing is masked.`,
 		Example: `  pipeline preview --sandbox mappings/gevme-attendees.yaml
-  pipeline preview --sandbox --limit 1 --where 'status == "cancelled"' mappings/gevme-attendees.yaml
+
+  # only records of which this is true; a condition with spaces stands in quotes,
+  # as in --where 'status == "cancelled"'
+  pipeline preview --sandbox --limit 1 --where checked_in mappings/gevme-attendees.yaml
+
   pipeline preview --sandbox --page 2 --json mappings/gevme-attendees.yaml`,
-		Args: oneFile,
+		Args:              oneFile,
+		ValidArgsFunction: once(mappingFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case f.limit < 1:
@@ -58,7 +63,7 @@ nothing is masked.`,
 	flags.StringVar(&f.where, "where", "", "show only records of which `EXPR` is true")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object per record on stdout")
 	flags.BoolVar(&f.fresh, "fresh", false, "fetch records, also where there is a tape")
-	f.add(flags)
+	f.add(cmd)
 	return cmd
 }
 

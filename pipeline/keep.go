@@ -253,16 +253,6 @@ func (r *run) since() time.Time {
 	}
 }
 
-// Since is from when on the next incremental run with that state folder asks for
-// changes; zero asks for all.
-func (p *Plan) Since(dir string) (time.Time, error) {
-	var at position
-	if err := at.load(dir); err != nil || at.Identity != p.Identity() {
-		return time.Time{}, err
-	}
-	return at.Since, nil
-}
-
 // advance remembers, when all is published, how far the run got.
 func (r *run) advance() error {
 	if err := r.forget(unpublishedFile); err != nil {

@@ -209,9 +209,6 @@ func (p *Plan) Where() string {
 // KeepsTape reports whether runs keep what they fetch.
 func (p *Plan) KeepsTape() bool { return p.source.connector.Remote && p.source.tape }
 
-// Incremental reports whether runs ask for what changed alone.
-func (p *Plan) Incremental() bool { return p.source.incremental }
-
 // KeyColumns are the columns of key:, by their place; nil where there is none.
 func (p *Plan) KeyColumns() []int { return p.key }
 

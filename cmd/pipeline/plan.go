@@ -212,16 +212,8 @@ func (p *planned) keeps(dir string, plan *pipeline.Plan) error {
 	}
 	_, err = os.Stat(filepath.Join(dir, "ledger.db"))
 	p.State.Ledger = err == nil
-	if plan.Incremental() {
-		since, err := plan.Since(dir)
-		if err != nil {
-			return err
-		}
-		if !since.IsZero() {
-			p.State.Since = &since
-		}
-	}
-	return nil
+	p.State.Since, err = plan.PositionIn(dir)
+	return err
 }
 
 // take works out how long the calls take where nothing but the limit holds them

@@ -27,6 +27,10 @@ func (c *compiler) source() {
 	src := &c.plan.source
 	src.connector = connector
 	src.options = c.options(decl, connector.Name, connector.Options, connector.Check)
+	src.shown = map[string]string{}
+	for name, v := range src.options {
+		src.shown[name] = c.hide(fmt.Sprint(v))
+	}
 	src.connection = cmp.Or(c.expand(d.Connection), connector.Name)
 	c.stream(d.Stream, connector)
 	for _, o := range connector.Options {

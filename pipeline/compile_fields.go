@@ -139,10 +139,16 @@ func (c *compiler) bind() {
 	p := c.plan
 	p.projection = jsonrow.NewProjection(c.record.list)
 	p.slots = len(c.record.list)
+	for _, path := range c.record.list {
+		p.paths = append(p.paths, strings.Join(path, "."))
+	}
 	for i := range p.each {
 		p.each[i].projection = jsonrow.NewProjection(c.each[i].list)
 		p.each[i].from = p.slots
 		p.slots += len(c.each[i].list)
+		for _, path := range c.each[i].list {
+			p.paths = append(p.paths, strings.Join(append([]string{p.each[i].name}, path...), "."))
+		}
 	}
 	for i := range p.lets {
 		p.lets[i].slot = p.slots

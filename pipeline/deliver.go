@@ -293,7 +293,7 @@ func (r *run) changed(s *rowSink, j *job) error {
 	s.entries, s.known = s.entries[:0], s.known[:0]
 	for row := range j.batch.Len() {
 		values := j.batch.Row(row)
-		r.delivery.row = appendRow(r.delivery.row[:0], j.batch.Columns, values)
+		r.delivery.row = AppendRow(r.delivery.row[:0], j.batch.Columns, values)
 		s.entries = append(s.entries, ledger.Entry{Key: AppendKey(nil, values, r.plan.key), Row: ledger.Sum(r.delivery.row)})
 	}
 	if s.run == nil {
@@ -305,8 +305,8 @@ func (r *run) changed(s *rowSink, j *job) error {
 	return err
 }
 
-// appendRow appends a row as a JSON object, the columns in their order.
-func appendRow(dst []byte, columns []Column, row []value.Value) []byte {
+// AppendRow appends a row as a JSON object, the columns in their order.
+func AppendRow(dst []byte, columns []Column, row []value.Value) []byte {
 	dst = append(dst, '{')
 	for i, v := range row {
 		if i > 0 {

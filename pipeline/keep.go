@@ -124,7 +124,7 @@ func (r *run) replayTape() error {
 		return errors.New("there is no complete tape to replay; run it once without --replay")
 	}
 	r.kept.tape = t
-	if len(r.plan.RowTargets()) > 0 {
+	if len(r.plan.RowTargets()) > 0 && !r.looks {
 		newer, err := r.kept.store.Unfinished()
 		if newer != nil {
 			err = errors.Join(err, newer.Close())

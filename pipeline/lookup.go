@@ -31,6 +31,7 @@ func (c *compiler) lookups() {
 	for _, d := range c.m.Lookups {
 		c.scope.Tables[d.Name.Value] = c.table(d)
 	}
+	c.plan.tables = c.scope.Tables
 }
 
 func (c *compiler) table(d LookupDecl) expression.Table {

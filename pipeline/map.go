@@ -44,6 +44,7 @@ type mapper struct {
 	made    int // columns of row that are made; -1 where the record could not be read
 
 	seen *sighting // nil: nobody asks what is covered
+	look func()    // is told of every row that is tried, when its slots are filled; nil: nobody looks
 }
 
 func newMapper(p *Plan, now time.Time) *mapper {
@@ -134,6 +135,9 @@ func (m *mapper) elements(j *job, each []eachStep) (why *reject) {
 // is not rejected for them.
 func (m *mapper) rowOf(j *job) *reject {
 	m.made = 0
+	if m.look != nil {
+		m.look()
+	}
 	if why := m.let(true); why != nil {
 		return why
 	}

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,14 +26,16 @@ type Plan struct {
 	// let:.
 	projection *jsonrow.Projection
 	slots      int
+	paths      []string // of the slots, but for those of let:
 
 	each   []eachStep
 	lets   []letStep
 	where  *step
 	fields []fieldStep
 
-	record    *value.Shape   // of a record; nil: nothing is known
-	target    *schema.Schema // of the rows; nil: there is none
+	tables    map[string]expression.Table // for lookup()
+	record    *value.Shape                // of a record; nil: nothing is known
+	target    *schema.Schema              // of the rows; nil: there is none
 	columns   []Column
 	check     *schema.RowCheck // nil: there is no target schema
 	key       []int            // columns that make a row the same row
@@ -45,6 +49,7 @@ type Plan struct {
 type planSource struct {
 	connector  SourceConnector
 	options    Options
+	shown      map[string]string // the options as texts, without what may be secret in them
 	stream     Stream
 	limit      Limit
 	connection string
@@ -186,6 +191,24 @@ func (p *Plan) readsOf(s step) []string {
 	return out
 }
 
+// Paths are what the mapping reads of a record, such as "ticket.name", and of
+// the elements of each:, such as "attendee.ticket".
+func (p *Plan) Paths() []string { return p.paths }
+
+// RecordPaths is how many of Paths are of the record; the others are of elements.
+func (p *Plan) RecordPaths() int { return p.projection.Slots() }
+
+// Where is the expression of where:, empty where there is none.
+func (p *Plan) Where() string {
+	if p.where == nil {
+		return ""
+	}
+	return p.where.program.Source()
+}
+
+// KeepsTape reports whether runs keep what they fetch.
+func (p *Plan) KeepsTape() bool { return p.source.connector.Remote && p.source.tape }
+
 // KeyColumns are the columns of key:, by their place; nil where there is none.
 func (p *Plan) KeyColumns() []int { return p.key }
 
@@ -204,6 +227,18 @@ func (p *Plan) Connection() string { return p.source.connection }
 // SourceOptions are the options of the source.
 func (p *Plan) SourceOptions() Options { return maps.Clone(p.source.options) }
 
+// ShownOptions are the options of the source as texts, without what ${NAME} put
+// into them.
+func (p *Plan) ShownOptions() map[string]string { return maps.Clone(p.source.shown) }
+
+// IsDefault reports whether an option of the source is what its connector says by
+// default.
+func (p *Plan) IsDefault(option string) bool {
+	return slices.ContainsFunc(p.source.connector.Options, func(o Option) bool {
+		return o.Name == option && o.Default != nil && fmt.Sprint(o.Default) == p.source.shown[option]
+	})
+}
+
 // SourceName is the connector that records come from.
 func (p *Plan) SourceName() string { return p.source.connector.Name }
 
@@ -219,13 +254,33 @@ func (p *Plan) Targets() []string {
 	return out
 }
 
-// Sinks are the connectors that rows go to.
-func (p *Plan) Sinks() []string {
-	var out []string
+// SinkInfo is where rows go, for people.
+type SinkInfo struct {
+	Connector string
+	Target    string // without what may be secret in it
+	Mode      string // replace, append or merge; empty where the sink has none
+}
+
+// Sinks are where rows go, in the order of the mapping.
+func (p *Plan) Sinks() []SinkInfo {
+	var out []SinkInfo
 	for _, s := range p.sinks {
-		out = append(out, s.connector.Name)
+		out = append(out, SinkInfo{Connector: s.connector.Name, Target: s.shown, Mode: s.options.String("mode")})
 	}
 	return out
+}
+
+// MostRejects is how many rejects there may be, as the mapping says it: "100",
+// "5%", or empty for any number.
+func (p *Plan) MostRejects() string {
+	switch r := p.rejects; {
+	case r.maxCount >= 0:
+		return strconv.Itoa(r.maxCount)
+	case r.maxPercent < 100:
+		return fmt.Sprintf("%g%%", r.maxPercent)
+	default:
+		return ""
+	}
 }
 
 // Outputs are the paths that a run writes as the mapping has them, the reject

@@ -15,6 +15,9 @@ type RunOptions struct {
 
 	// Limit ends the run after that many records; 0 reads all.
 	Limit int
+	// Page is the page of the source to begin at, for a Trace; 0 and 1 are the
+	// first.
+	Page int
 	// Workers is how many mappers run beside each other; 0 is one per CPU.
 	// What comes out does not depend on it.
 	Workers int
@@ -116,6 +119,7 @@ type run struct {
 	retrying bool // the records at hand are from the reject file
 	delivery delivery
 	leave    func() // ends what is shared with other runs
+	looks    bool   // nothing is delivered: it is a Trace
 }
 
 func (r *run) run(ctx context.Context) (err error) {

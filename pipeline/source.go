@@ -53,6 +53,23 @@ type Source interface {
 	Read(ctx context.Context, from Position, yield func(*Page) error) error
 }
 
+// Paged is a Source that may be able to begin at a page without asking for those
+// before it.
+type Paged interface {
+	// At is where page n begins, counted from 1; ok is false where only the pages
+	// before it can tell.
+	At(n int) (from Position, ok bool)
+}
+
+// Estimator is a Source that can tell how much there is to read.
+type Estimator interface {
+	// Estimate makes one call and tells from its answer what reading all takes.
+	Estimate(ctx context.Context) (Estimate, error)
+}
+
+// Estimate is what reading a whole stream takes. The zero Estimate is unknown.
+type Estimate struct{ Records, Calls int }
+
 // SourceConnector is what `source: {NAME: {…}}` names. Its declaration is the
 // only truth for decoding, defaults, help and the editor's schema.
 type SourceConnector struct {
@@ -83,6 +100,9 @@ type Stream struct {
 
 	// Incremental streams can be asked for what changed after a time.
 	Incremental bool
+
+	// Detail is set where each record takes a call of its own.
+	Detail bool
 
 	// Needs are options that this stream cannot do without, though others of the
 	// connector can. Open refuses a source without them.

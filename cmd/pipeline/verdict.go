@@ -30,7 +30,10 @@ func verdicts(all []checked) []diag.Verdict {
 			}
 		}
 		if c.plan != nil {
-			v.Columns, v.Source, v.Sinks = len(c.plan.Columns()), c.plan.From(), c.plan.Sinks()
+			v.Columns, v.Source = len(c.plan.Columns()), c.plan.From()
+			for _, s := range c.plan.Sinks() {
+				v.Sinks = append(v.Sinks, s.Connector)
+			}
 		}
 		out[i] = v
 	}

@@ -198,6 +198,9 @@ func (s *Source) pos(offset int) Pos {
 	return Pos{Line: line, Column: utf8.RuneCount(s.text[begin:offset]) + 1}
 }
 
+// Span is where the bytes [from, to) stand, of a text that need not be YAML.
+func (s *Source) Span(from, to int) Span { return s.span(from, to) }
+
 // span is the characters of the bytes [from, to); where there are none, its
 // end is left open.
 func (s *Source) span(from, to int) Span {

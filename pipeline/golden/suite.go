@@ -48,16 +48,25 @@ func Load(mapping string, files *pipeline.Files, registry *pipeline.Registry) (*
 		return nil, diags
 	}
 	s := &Suite{Mapping: mapping, plan: plan, coverage: plan.Coverage()}
-	entries, err := os.ReadDir(Folder(mapping))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if s.Cases, err = Cases(mapping); err != nil {
 		return nil, diags.Error("missing-file", diag.Span{File: mapping}, fmt.Sprintf("cannot list its cases: %v", err), "")
+	}
+	return s, diags
+}
+
+// Cases are the files of a mapping's cases, in order.
+func Cases(mapping string) (files []string, err error) {
+	entries, err := os.ReadDir(Folder(mapping))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
 	for _, e := range entries {
 		if !e.IsDir() && filepath.Ext(e.Name()) == extension {
-			s.Cases = append(s.Cases, filepath.Join(Folder(mapping), e.Name()))
+			files = append(files, filepath.Join(Folder(mapping), e.Name()))
 		}
 	}
-	return s, diags
+	return files, err
 }
 
 // variables are those of the file test.env.

@@ -145,14 +145,20 @@ func (p *printer) words(want, got string) (w, g string) {
 	if want == "" || got == "" {
 		return p.style.Want(visible(want)), p.style.Got(visible(got))
 	}
-	a, b := split(visible(want)), split(visible(got))
+	return Words(visible(want), visible(got), p.style)
+}
+
+// Words are two texts in which the words that the other has not are set off.
+func Words(want, got string, style Style) (w, g string) {
+	style = style.plain()
+	a, b := split(want), split(got)
 	var left, right strings.Builder
 	for _, one := range align(a, b) {
 		switch {
 		case one.b < 0:
-			left.WriteString(p.style.Want(a[one.a]))
+			left.WriteString(style.Want(a[one.a]))
 		case one.a < 0:
-			right.WriteString(p.style.Got(b[one.b]))
+			right.WriteString(style.Got(b[one.b]))
 		default:
 			left.WriteString(a[one.a])
 			right.WriteString(b[one.b])

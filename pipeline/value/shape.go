@@ -12,6 +12,8 @@ type Shape struct {
 	Elem     *Shape   // of a list; nil is unknown
 	Enum     []string // the texts that a string may have, where they are listed
 	Format   string   // of a string: "date-time", "email"; empty: none is said
+	Least    int      // how many characters a string, or items a list, has at least
+	Mixed    []Kind   // the kinds it may have where an expression mixes some; Kind is Null then
 	Doc      string
 	Span     diag.Span // where it is declared; zero where it is not
 }

@@ -74,16 +74,25 @@ func (c *checker) oneClass(n *ast.CallNode, args []typed) bool {
 
 // plucked is the type of pluck(list, "name").
 func (c *checker) plucked(n *ast.CallNode, list typed) typed {
-	name, literal := n.Arguments[1].(*ast.StringNode)
-	if !literal || list.kind() != value.List || !known(list.shape.Elem) || classOfShape(list.shape.Elem) != isObject {
+	if list.kind() != value.List {
 		return anyList
 	}
-	shape, ok := c.stepOf(list.shape.Elem, name.Value, name, nil)
+	elem := list.shape.Elem
+	t := listOf(typed{shape: elem})
+	t.shape.Least = list.least()
+	if isNothing(elem) || classOfShape(elem) != isObject {
+		return t // nothing, or not known
+	}
+	name, literal := n.Arguments[1].(*ast.StringNode)
+	if !literal {
+		t.shape.Elem = anyMember(elem)
+		return t
+	}
+	shape, ok := c.stepOf(elem, name.Value, name, nil)
 	if !ok {
 		return unknown
 	}
-	t := listOf(throughNull(typed{shape: list.shape.Elem}, shape))
-	t.shape.Least = list.least()
+	t.shape.Elem = throughNull(typed{shape: elem}, shape).shape
 	return t
 }
 
@@ -228,7 +237,7 @@ func (c *checker) walker(n *ast.BuiltinNode) typed {
 		return unknown
 	}
 	elem := unknown
-	if right && list.kind() == value.List && list.shape.Elem != noItem {
+	if right && list.kind() == value.List && !isNothing(list.shape.Elem) {
 		elem = typed{shape: list.shape.Elem}
 	}
 	body := elem
@@ -305,14 +314,16 @@ func (c *checker) walkerType(n *ast.BuiltinNode, list, elem, body typed) typed {
 	case "map":
 		t := listOf(body)
 		if body.null {
-			t.shape.Elem = &value.Shape{Nullable: true}
+			t.shape.Elem = nullable(noItem)
 		}
 		t.shape.Least = list.least()
 		return t
 	case "sum":
 		return numberOnly(body)
 	case "groupBy":
-		return anObject
+		group := listOf(elem)
+		group.shape.Least = 1
+		return typed{shape: &value.Shape{Kind: value.JSON, Open: true, Elem: group.shape}}
 	case "filter":
 		if list.kind() != value.List {
 			return anyList
@@ -328,7 +339,7 @@ func (c *checker) walkerType(n *ast.BuiltinNode, list, elem, body typed) typed {
 
 // chosen is the shape of an item for which the condition of n holds.
 func (c *checker) chosen(n *ast.BuiltinNode, elem *value.Shape) *value.Shape {
-	if elem == nil || elem == noItem {
+	if elem == nil || isNothing(elem) {
 		return elem
 	}
 	base := itemKey + strconv.Itoa(c.walkers[n])

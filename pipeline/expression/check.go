@@ -224,7 +224,11 @@ func (c *checker) index(n *ast.MemberNode, base typed) typed {
 	at := c.typeOf(n.Property)
 	class, of := at.class(), base.class()
 	switch {
-	case base.null || of == anything:
+	case base.null:
+		return base
+	case of == anything && base.mayBeNull():
+		return typed{shape: nullable(nil)}
+	case of == anything:
 		return unknown
 	case of&(isList|isObject) == 0:
 		c.fault(n.Node, codeWrongType, fmt.Sprintf("%s is %s, and only a list has items", c.named(n.Node), of), "")
@@ -235,9 +239,11 @@ func (c *checker) index(n *ast.MemberNode, base typed) typed {
 	case of == isObject && class&isText == 0:
 		c.fault(n.Property, codeWrongType, fmt.Sprintf("%s is %s, and a member of an object is read by its name", c.named(n.Property), class), fmt.Sprintf("write string(%s)", c.text(n.Property)))
 		return unknown
-	case class != anything && class&^(isNumeric|isText) != 0 || of&^(isList|isObject) != 0:
-		c.fault(n.Property, codeWrongType, "an item is read by its number, a member by its name", "")
+	case of != isList && of != isObject, class != anything && class&(class-1) != 0:
+		c.fault(n.Property, codeWrongType, "an item of a list is read by its number, a member of an object by its name, and this may be either", "")
 		return unknown
+	case of == isObject:
+		return typed{shape: anyMember(base.shape)}
 	case of != isList:
 		return unknown
 	}
@@ -246,6 +252,22 @@ func (c *checker) index(n *ast.MemberNode, base typed) typed {
 		return elem
 	}
 	return maybe(elem)
+}
+
+// anyMember is a member of an object whose name is worked out, which it may not
+// have.
+func anyMember(object *value.Shape) *value.Shape {
+	member := noItem
+	for _, f := range object.Fields {
+		member = mergeShapes(member, f.Shape)
+	}
+	switch {
+	case object.Elem != nil:
+		member = mergeShapes(member, object.Elem)
+	case object.Open:
+		member = nil
+	}
+	return nullable(member)
 }
 
 // position is an index that is written as a number.
@@ -273,14 +295,12 @@ func (c *checker) slice(n *ast.SliceNode) typed {
 	if !c.needs(n.Node, t, isText|isList, "[a:b]", fixes{parentheses: true}) {
 		return unknown
 	}
-	switch t.kind() {
-	case value.String:
-		return textual
-	case value.List:
-		return typed{shape: &value.Shape{Kind: value.List, Elem: t.shape.Elem}}
-	default:
+	if t.shape == nil {
 		return unknown
 	}
+	part := *t.shape
+	part.Nullable, part.Least, part.Enum, part.Format = false, 0, nil, ""
+	return typed{shape: &part}
 }
 
 func (c *checker) pointer(n *ast.PointerNode) typed {
@@ -307,18 +327,20 @@ func (c *checker) array(n *ast.ArrayNode) typed {
 		}
 	}
 	if elem.null {
-		elem = typed{shape: &value.Shape{Nullable: true}}
+		elem = typed{shape: nullable(noItem)}
 	}
 	return typed{shape: &value.Shape{Kind: value.List, Elem: elem.shape, Least: len(n.Nodes)}}
 }
 
 func (c *checker) object(n *ast.MapNode) typed {
 	shape := &value.Shape{Kind: value.JSON}
+	members := typed{shape: noItem}
 	for _, pair := range n.Pairs {
 		p := pair.(*ast.PairNode)
 		t := c.typeOf(p.Value)
+		members = merge(members, t)
 		if t.null {
-			t.shape = &value.Shape{Nullable: true}
+			t.shape = nullable(noItem)
 		}
 		if key, ok := p.Key.(*ast.StringNode); ok {
 			shape.Fields = append(shape.Fields, value.Field{Name: key.Value, Shape: t.shape})
@@ -326,6 +348,9 @@ func (c *checker) object(n *ast.MapNode) typed {
 			c.needs(p.Key, c.typeOf(p.Key), isText, "the name of a member", fixes{})
 			shape.Open = true
 		}
+	}
+	if shape.Open { // a name that is worked out may be any of the others
+		shape.Fields, shape.Elem = nil, nullable(members.shape)
 	}
 	return typed{shape: shape}
 }

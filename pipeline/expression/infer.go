@@ -37,11 +37,17 @@ var (
 	exact    = typed{shape: &value.Shape{Kind: value.Decimal}}
 	logical  = typed{shape: &value.Shape{Kind: value.Boolean}}
 	anyList  = typed{shape: &value.Shape{Kind: value.List}}
-	anObject = typed{shape: &value.Shape{Kind: value.JSON, Open: true}}
 )
 
-// noItem is the item of a list without any.
-var noItem = &value.Shape{}
+// noItem is the item of a list without any: of no kind at all. Nullable it is
+// what is always null.
+var noItem = &value.Shape{Mixed: []value.Kind{}}
+
+// isNothing reports whether a value of shape s can be nothing but null.
+func isNothing(s *value.Shape) bool { return s != nil && s.Mixed != nil && len(s.Mixed) == 0 }
+
+// someNumber is a number of a kind that is not known.
+var someNumber = typed{shape: &value.Shape{Mixed: []value.Kind{value.Integer, value.Float, value.Decimal}}}
 
 // kind is the kind of t, Null where it is not known.
 func (t typed) kind() value.Kind {
@@ -60,7 +66,7 @@ func (t typed) mayBeNull() bool { return t.null || t.shape != nil && t.shape.Nul
 
 // neverNull reports whether t is known never to be null.
 func (t typed) neverNull() bool {
-	return !t.mayBeNull() && !t.unsure && (known(t.shape) || t.shape != nil && t.shape.Mixed != nil)
+	return !t.mayBeNull() && !t.unsure && (known(t.shape) || t.shape != nil && len(t.shape.Mixed) > 0)
 }
 
 // known reports whether the kind of the shape s is.
@@ -68,10 +74,10 @@ func known(s *value.Shape) bool { return s != nil && s.Kind != value.Null }
 
 // classOfShape is the classes of the values of a shape.
 func classOfShape(s *value.Shape) class {
-	if s == nil || len(s.Mixed) == 0 {
-		if s == nil {
-			return anything
-		}
+	switch {
+	case s == nil:
+		return anything
+	case len(s.Mixed) == 0:
 		return classOfKind(s.Kind)
 	}
 	var c class
@@ -148,7 +154,10 @@ func operatorType(op string, left, right typed) typed {
 		}
 		return arithmetic(left, right)
 	case "-", "*":
-		return arithmetic(left, right)
+		if t := arithmetic(left, right); t != unknown {
+			return t
+		}
+		return someNumber
 	case "/", "**", "^":
 		return numeral
 	case "%":
@@ -190,6 +199,8 @@ func arithmetic(left, right typed) typed {
 		return exact
 	case isNumber(l) && isNumber(r):
 		return numeral
+	case left.class() == isNumeric || right.class() == isNumeric:
+		return someNumber
 	default:
 		return unknown
 	}
@@ -199,12 +210,12 @@ func isNumber(k value.Kind) bool {
 	return k == value.Integer || k == value.Float || k == value.Number || k == value.Decimal
 }
 
-// numberOnly is t where it is a number, and unknown otherwise.
+// numberOnly is t as a number.
 func numberOnly(t typed) typed {
 	if isNumber(t.kind()) {
 		return typed{shape: &value.Shape{Kind: t.kind()}}
 	}
-	return unknown
+	return someNumber
 }
 
 // coalesced is the type of left ?? right: null only where right is.
@@ -250,10 +261,12 @@ func mergeWords(a, b *literals) *literals {
 // mergeShapes is the shape of what has one of two.
 func mergeShapes(a, b *value.Shape) *value.Shape {
 	switch {
-	case a == b, b == noItem:
+	case a == b:
 		return a
-	case a == noItem:
-		return b
+	case isNothing(b):
+		return orNullable(a, b.Nullable)
+	case isNothing(a):
+		return orNullable(b, a.Nullable)
 	}
 	null := a != nil && a.Nullable || b != nil && b.Nullable
 	out := &value.Shape{Nullable: null}
@@ -287,6 +300,14 @@ func mergeShapes(a, b *value.Shape) *value.Shape {
 	return out
 }
 
+// orNullable is s, allowed to be null where null says so.
+func orNullable(s *value.Shape, null bool) *value.Shape {
+	if null {
+		return nullable(s)
+	}
+	return s
+}
+
 // mixed are the kinds of two shapes, nil where one of them is not known.
 func mixed(a, b *value.Shape) []value.Kind {
 	var kinds []value.Kind
@@ -318,26 +339,36 @@ func union(a, b []string) []string {
 // have may be absent.
 func mergeObjects(a, b *value.Shape, null bool) *value.Shape {
 	out := &value.Shape{Kind: value.JSON, Nullable: null, Open: a.Open || b.Open, Doc: a.Doc, Span: a.Span}
+	switch {
+	case a.Elem != nil && b.Elem != nil:
+		out.Elem = mergeShapes(a.Elem, b.Elem)
+	case a.Elem != nil && !b.Open:
+		out.Elem = nullable(a.Elem)
+	case b.Elem != nil && !a.Open:
+		out.Elem = nullable(b.Elem)
+	}
 	for _, f := range a.Fields {
-		other, ok := b.Field(f.Name)
-		out.Fields = append(out.Fields, value.Field{Name: f.Name, Shape: eitherField(f.Shape, other, ok, b.Open)})
+		out.Fields = append(out.Fields, value.Field{Name: f.Name, Shape: eitherField(f, b)})
 	}
 	for _, f := range b.Fields {
 		if _, ok := a.Field(f.Name); !ok {
-			out.Fields = append(out.Fields, value.Field{Name: f.Name, Shape: eitherField(f.Shape, nil, false, a.Open)})
+			out.Fields = append(out.Fields, value.Field{Name: f.Name, Shape: eitherField(f, a)})
 		}
 	}
 	return out
 }
 
-// eitherField is a member of an object that is one of two, of which the other
-// has it as well, may have it, or does not.
-func eitherField(s, other *value.Shape, both, open bool) *value.Shape {
+// eitherField is the member f of an object that may be the other one.
+func eitherField(f value.Field, object *value.Shape) *value.Shape {
+	s := f.Shape
+	other, both := object.Field(f.Name)
 	var merged *value.Shape
 	switch {
 	case both:
 		merged = mergeShapes(s, other)
-	case open:
+	case object.Elem != nil:
+		merged = mergeShapes(s, nullable(object.Elem))
+	case object.Open:
 		merged = &value.Shape{Nullable: true}
 	default:
 		merged = nullable(s)

@@ -82,7 +82,7 @@ func compactType(args []typed) typed {
 	t := sameList(args)
 	shape := *t.shape
 	shape.Least = 0
-	if shape.Elem != nil && shape.Elem != noItem {
+	if shape.Elem != nil && !isNothing(shape.Elem) {
 		shape.Elem = certain(shape.Elem)
 	}
 	return typed{shape: &shape}

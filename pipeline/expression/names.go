@@ -191,11 +191,14 @@ func (c *checker) stepOf(base *value.Shape, name string, node, of ast.Node) (*va
 	if shape, ok := base.Field(name); ok {
 		return shape, true
 	}
-	if base.Open && len(base.Fields) == 0 {
+	switch {
+	case base.Elem != nil:
+		return nullable(base.Elem), true
+	case base.Open && len(base.Fields) == 0:
 		return nil, true // an object of which nothing is declared
 	}
 	if !base.Open && base.Span.File == "" && len(base.Fields) == 0 {
-		return &value.Shape{Nullable: true}, true // {}, which stands for nothing
+		return nullable(noItem), true // {}, which stands for nothing
 	}
 	c.unknownName(base, step{name, node}, base.Names(), false)
 	return nil, false

@@ -298,7 +298,7 @@ func (c *checker) membership(n *ast.BinaryNode, left, right typed) {
 
 // among is an item that is looked for in a list of elem.
 func (c *checker) among(n *ast.BinaryNode, item, elem typed) {
-	if elem.shape == noItem || item.null {
+	if isNothing(elem.shape) || item.null {
 		return
 	}
 	l, r := item.class(), elem.class()

@@ -146,7 +146,8 @@ func (c *compiler) literals(f fieldStep, target *schema.Schema, want schema.Colu
 		if f.declared.Known() {
 			converted, err := value.Convert(v, f.declared, f.zone)
 			if err != nil {
-				c.err("wrong-literal", at, fmt.Sprintf("%s does not become %s: it %v", constant(v), article(f.declared), err), "")
+				_, reason, _ := strings.Cut(err.Error(), ": ")
+				c.err("wrong-literal", at, fmt.Sprintf("%s does not become %s: %s", constant(v), article(f.declared), cmp.Or(reason, err.Error())), "")
 				wrong = true
 				continue
 			}
@@ -293,6 +294,8 @@ func article(t value.Type) string {
 		return "text"
 	case value.Integer:
 		return "an integer"
+	case value.JSON:
+		return "an object"
 	default:
 		return "a " + t.String()
 	}

@@ -88,7 +88,7 @@ func (c *checker) plucked(n *ast.CallNode, list typed) typed {
 		t.shape.Elem = anyMember(elem)
 		return t
 	}
-	shape, ok := c.stepOf(elem, name.Value, name, nil)
+	shape, ok := c.stepOf(elem, name.Value, name, "")
 	if !ok {
 		return unknown
 	}
@@ -237,7 +237,7 @@ func (c *checker) walker(n *ast.BuiltinNode) typed {
 		return unknown
 	}
 	elem := unknown
-	if right && list.kind() == value.List && !isNothing(list.shape.Elem) {
+	if right && list.kind() == value.List {
 		elem = typed{shape: list.shape.Elem}
 	}
 	body := elem
@@ -267,14 +267,14 @@ func (c *checker) body(n *ast.BuiltinNode, f *function, t typed) bool {
 		if n.Name != "sum" {
 			return true
 		}
-		return c.summed(n.Arguments[0], "an item", t)
+		return c.summed(n.Arguments[0], "an item", fmt.Sprintf("sum(%s, number(#))", c.text(n.Arguments[0])), t)
 	}
 	node := n.Arguments[1].(*ast.PredicateNode).Node
 	switch n.Name {
 	case "map":
 		return true
 	case "sum":
-		return c.summed(node, c.named(node), t)
+		return c.summed(node, c.named(node), fmt.Sprintf("number(%s)", c.text(node)), t)
 	case "sortBy":
 		class := t.class()
 		if t.null || class == anything || class&ordered == class && class&(class-1) == 0 {
@@ -290,12 +290,15 @@ func (c *checker) body(n *ast.BuiltinNode, f *function, t typed) bool {
 }
 
 // summed checks what sum adds, of which null counts nothing.
-func (c *checker) summed(node ast.Node, what string, t typed) bool {
+func (c *checker) summed(node ast.Node, what, number string, t typed) bool {
 	class := t.class()
 	if t.null || class == anything || class == isNumeric {
 		return true
 	}
-	hint := "write sum(list, number(#)) where it is a text"
+	hint := ""
+	if class == isText {
+		hint = "write " + number
+	}
 	c.fault(node, codeWrongType, fmt.Sprintf("%s is %s, and sum needs numbers", what, class), hint)
 	return false
 }

@@ -204,7 +204,7 @@ func (c *checker) member(n *ast.MemberNode) typed {
 	if !literal {
 		return c.index(n, base)
 	}
-	shape, ok := c.stepOf(base.shape, name.Value, n.Property, n.Node)
+	shape, ok := c.stepOf(base.shape, name.Value, n.Property, c.text(n.Node))
 	if !ok {
 		return unknown
 	}

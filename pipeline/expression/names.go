@@ -58,13 +58,22 @@ func (c *checker) along(node ast.Node, steps []step, t typed) typed {
 		if key != "" && t.mayBeNull() {
 			t.shape = c.factOf(keyPrefix(key, i+1)).narrow(t.shape)
 		}
-		shape, ok := c.stepOf(t.shape, s.name, s.node, nil)
+		shape, ok := c.stepOf(t.shape, s.name, s.node, dotted(steps[:i+1]))
 		if !ok {
 			return unknown
 		}
 		t = throughNull(t, shape)
 	}
 	return t
+}
+
+// dotted is a path as an expression writes it.
+func dotted(steps []step) string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return strings.Join(names, ".")
 }
 
 // keyPrefix is the key of the first n names of a path.
@@ -179,13 +188,16 @@ func (c *checker) rootShape(s step) (shape *value.Shape, ok bool) {
 }
 
 // stepOf is the shape of the member name of base; not ok where it is told that
-// there is none. of is what base is the shape of, nil within a path.
-func (c *checker) stepOf(base *value.Shape, name string, node, of ast.Node) (*value.Shape, bool) {
+// there is none. of is what has that shape, as it is written.
+func (c *checker) stepOf(base *value.Shape, name string, node ast.Node, of string) (*value.Shape, bool) {
 	if class := classOfShape(base); class != anything && class != isObject {
 		c.notObject(base, name, node, of)
 		return nil, false
 	}
-	if !known(base) {
+	switch {
+	case isNothing(base):
+		return noItem, true
+	case !known(base):
 		return nil, true
 	}
 	if shape, ok := base.Field(name); ok {
@@ -205,13 +217,14 @@ func (c *checker) stepOf(base *value.Shape, name string, node, of ast.Node) (*va
 }
 
 // notObject says that a member is read from what has none.
-func (c *checker) notObject(base *value.Shape, name string, node, of ast.Node) {
+func (c *checker) notObject(base *value.Shape, name string, node ast.Node, of string) {
 	class, hint := classOfShape(base), ""
-	switch {
-	case class == isList && of != nil:
-		hint = fmt.Sprintf("write map(%s, .%s) for all of them, or %[1]s[0].%[2]s for the first", c.text(of), name)
-	case class == isList:
-		hint = fmt.Sprintf("write map(…, .%s) for all of them, or […][0].%[1]s for the first", name)
+	if class == isList {
+		first := of
+		if strings.Contains(of, " ") {
+			first = "(" + of + ")"
+		}
+		hint = fmt.Sprintf("write map(%s, .%s) for all of them, or %s[0].%[2]s for the first", of, name, first)
 	}
 	c.at(node, codeWrongType, fmt.Sprintf("%q is read from %s, and only an object has names", name, class), hint)
 }

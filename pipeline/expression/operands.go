@@ -101,7 +101,7 @@ func (c *checker) dead(n *ast.BinaryNode, left typed) {
 		return
 	}
 	message := fmt.Sprintf("%s is never null, so that %s is never used", c.named(n.Left), c.named(n.Right))
-	if _, isPath := c.reads[n.Left]; isPath && c.reads[n.Left].Local == false && len(c.known) == 0 {
+	if r, isPath := c.reads[n.Left]; isPath && !r.Local && len(c.known) == 0 {
 		message = fmt.Sprintf("%s is never null, says the schema, so that %s is never used", c.named(n.Left), c.named(n.Right))
 	}
 	c.say(diag.Warning, n, codeDeadDefault, message, "write "+c.text(n.Left))
@@ -202,8 +202,8 @@ func (c *checker) equality(n *ast.BinaryNode, left, right typed) {
 		c.fault(n, codeWrongType, "a date or a timestamp within these can be compared only with one of its kind", "convert it with date(…), timestamp(…) or string(…)")
 		return
 	}
-	c.unlisted(n.Right, left, right)
-	c.unlisted(n.Left, right, left)
+	c.unlisted(n.Left, left, right)
+	c.unlisted(n.Right, right, left)
 }
 
 // neverEqual reports two sides that have no class in common.
@@ -238,12 +238,11 @@ func clash(a, b *value.Shape) bool {
 	if a == nil || b == nil {
 		return false
 	}
-	const dated = isDay | isInstant
 	l, r := classOfShape(a), classOfShape(b)
 	switch {
 	case l == anything || r == anything:
 		return false
-	case l&dated != 0 && r&isMoment&^l != 0, r&dated != 0 && l&isMoment&^r != 0:
+	case apart(l, r) || apart(r, l):
 		return true
 	case a.Kind == value.List && b.Kind == value.List:
 		return clash(a.Elem, b.Elem)
@@ -257,24 +256,27 @@ func clash(a, b *value.Shape) bool {
 	return false
 }
 
-// unlisted warns of literals that a value with a list of texts never is.
-func (c *checker) unlisted(node ast.Node, of, t typed) {
-	if of.shape == nil || of.shape.Enum == nil || of.words != nil || t.words == nil {
+// apart reports whether what may be a date or a timestamp meets another moment.
+func apart(a, b class) bool {
+	return a&isDay != 0 && b&isMoment&^isDay != 0 || a&isInstant != 0 && b&isMoment&^isInstant != 0
+}
+
+// unlisted warns of literals that node, which has a list of texts, never is.
+func (c *checker) unlisted(node ast.Node, t, other typed) {
+	if t.shape == nil || t.shape.Enum == nil || t.words != nil && t.words.only || other.words == nil {
 		return
 	}
-	for _, w := range t.words.list {
-		if w.Value.Kind() != value.String || slices.Contains(of.shape.Enum, w.Value.Text()) {
+	for _, w := range other.words.list {
+		text := w.Value.Text()
+		if w.Value.Kind() != value.String || slices.Contains(t.shape.Enum, text) {
 			continue
 		}
-		hint := "it is never anything else here"
-		if len(of.shape.Enum) > 0 {
-			hint = "it is " + strings.Join(of.shape.Enum, ", ")
-		}
-		if near := diag.Suggest(w.Value.Text(), of.shape.Enum); near != "" {
+		hint := "it can only be " + strings.Join(t.shape.Enum, ", ")
+		if near := diag.Suggest(text, t.shape.Enum); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		c.problems = append(c.problems, Problem{Severity: diag.Warning, Code: codeEnumValue, From: w.From, To: w.To,
-			Message: fmt.Sprintf("it is never %q, says the schema", w.Value.Text()), Hint: hint})
+			Message: fmt.Sprintf("%s is never %q", c.named(node), text), Hint: hint})
 	}
 }
 
@@ -293,6 +295,8 @@ func (c *checker) membership(n *ast.BinaryNode, left, right typed) {
 		c.needs(n.Left, left, isText, "in an object", fix)
 	case isList:
 		c.among(n, left, typed{shape: right.shape.Elem})
+	case isList | isObject:
+		c.fault(n.Right, codeWrongType, fmt.Sprintf("%s may be a list or an object, and \"in\" looks for an item in the one and for a name in the other", c.named(n.Right)), "")
 	}
 }
 
@@ -312,7 +316,7 @@ func (c *checker) among(n *ast.BinaryNode, item, elem typed) {
 	}
 	if list, ok := n.Right.(*ast.ArrayNode); ok {
 		for _, literal := range list.Nodes {
-			c.unlisted(literal, item, c.types[literal])
+			c.unlisted(n.Left, item, c.types[literal])
 		}
 	}
 }
@@ -332,10 +336,9 @@ func plural(c class) string {
 // pattern checks the right side of matches. It is a literal, so that it is
 // compiled once and never made of a record's text.
 func (c *checker) pattern(node ast.Node) {
-	t := c.typeOf(node)
+	c.typeOf(node)
 	literal, ok := node.(*ast.StringNode)
 	if !ok {
-		_ = t
 		c.at(node, codeWrongArguments, "the pattern of matches is not a text in quotes", "use contains to look for another value")
 		return
 	}

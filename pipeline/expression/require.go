@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/value"
 )
 
 // fixes are how the mending of a part is written.
@@ -24,7 +25,12 @@ type fixes struct {
 // needs reports node where it is not of class want, or may be null. who needs it
 // is an operator or a function.
 func (c *checker) needs(node ast.Node, t typed, want class, who string, fix fixes) bool {
-	class := t.class()
+	class, who := t.class(), quotedWord(who)
+	if t.kind() == value.String && t.shape.Format == "date-time" && want == isNumeric {
+		fix.signature = fmt.Sprintf("year(%s), month(…) and day(…) give numbers", c.text(node))
+		c.fault(node, codeWrongType, fmt.Sprintf("%s is a time written as text, and %s needs a number", c.named(node), who), fix.signature)
+		return false
+	}
 	switch {
 	case t.null:
 		c.fault(node, codeNullValue, fmt.Sprintf("%s needs %s, and this is null", who, want), fix.signature)
@@ -38,6 +44,16 @@ func (c *checker) needs(node ast.Node, t typed, want class, who string, fix fixe
 		return false
 	}
 	return c.there(node, t, want, who, fix)
+}
+
+// quotedWord is an operator that is a word in quotes, so that a sentence with
+// it can be read.
+func quotedWord(who string) string {
+	switch who {
+	case "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches":
+		return strconv.Quote(who)
+	}
+	return who
 }
 
 // there reports node where it may be null.
@@ -120,7 +136,7 @@ func (c *checker) conversion(node ast.Node, got, want class, signature string) s
 	case want == isList && got == isText:
 		return fmt.Sprintf(`write split(%s, ",")`, text)
 	case want == isBool && got == isText:
-		return fmt.Sprintf(`compare it, as in %s == "yes"`, text)
+		return fmt.Sprintf(`compare it, as in %s != ""`, text)
 	case want == isBool && got == isNumeric:
 		return fmt.Sprintf("compare it, as in %s > 0", text)
 	case want == isBool && got == isList:

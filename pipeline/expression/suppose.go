@@ -241,20 +241,31 @@ func (s *supposer) equal(n *ast.BinaryNode, left, right guess) guess {
 	case left.state == open || right.state == open:
 		return isOpen
 	}
-	for _, pair := range [][2]any{{left.value, right.value}, {right.value, left.value}} {
-		n, ok := pair[0].(items)
-		if !ok {
-			continue
-		}
-		if other, ok := pair[1].([]any); !ok || len(other) != int(n) {
-			return isSure(false)
-		}
-		if n > 0 {
-			return isOpen
-		}
-		return isSure(true)
+	if count, ok := left.value.(items); ok {
+		return equalItems(count, right.value)
+	}
+	if count, ok := right.value.(items); ok {
+		return equalItems(count, left.value)
 	}
 	return s.run("op:==", left, right)
+}
+
+// equalItems compares a list of so many items with another value.
+func equalItems(n items, other any) guess {
+	count := -1
+	switch v := other.(type) {
+	case items:
+		count = int(v)
+	case []any:
+		count = len(v)
+	}
+	switch {
+	case count != int(n):
+		return isSure(false)
+	case n == 0:
+		return isSure(true)
+	}
+	return isOpen
 }
 
 // notNull is that null does not equal node.

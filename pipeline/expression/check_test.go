@@ -12,7 +12,7 @@ import (
 
 // person is a closed record with what may be missing and what may not.
 func person() *value.Shape {
-	may := func(s *value.Shape) *value.Shape { return nullable(s) }
+	may := nullable
 	text := scalar(value.String)
 	session := object(false, "title", text, "room", may(text), "seats", may(scalar(value.Integer)))
 	return object(false,

@@ -90,9 +90,8 @@ func (t *tokens) around(node ast.Node) (first, last int) {
 
 // at is the token at which the parser placed n; -1 where it placed it elsewhere.
 func (t *tokens) at(n ast.Node) int {
-	switch n.(type) {
-	case *ast.ConditionalNode: // at what stands behind it, or nowhere
-		return -1
+	if _, conditional := n.(*ast.ConditionalNode); conditional {
+		return -1 // it is placed at what stands behind it, or nowhere
 	}
 	from := n.Location().From
 	for i, token := range t.list {

@@ -92,6 +92,8 @@ func compactType(args []typed) typed {
 func endType(args []typed) typed {
 	list := args[0]
 	switch {
+	case list.null || isNothing(list.shape):
+		return typed{null: true}
 	case list.kind() != value.List:
 		return unknown
 	case list.least() > 0 && !list.mayBeNull():

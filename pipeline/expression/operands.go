@@ -110,7 +110,7 @@ func (c *checker) dead(n *ast.BinaryNode, left typed) {
 // plus adds numbers and joins texts.
 func (c *checker) plus(n *ast.BinaryNode, left, right typed) bool {
 	beside := fixes{parentheses: true}
-	want := class(isText | isNumeric)
+	want := isText | isNumeric
 	switch l, r := left.class(), right.class(); {
 	case l == isText:
 		want = isText
@@ -143,7 +143,7 @@ func (c *checker) ordering(n *ast.BinaryNode, left, right typed) {
 	if c.datesApart(n, left, right) {
 		return
 	}
-	want := class(ordered)
+	want := ordered
 	switch {
 	case l != anything && l&ordered == l && l&(l-1) == 0:
 		want = l

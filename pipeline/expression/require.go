@@ -79,7 +79,7 @@ func (c *checker) otherwise(node ast.Node, t typed, want class, fix fixes) strin
 		instead = "" // the empty text is no date
 	}
 	if instead == "" {
-		return c.asked(node, text, fix)
+		return c.asked(text, fix)
 	}
 	if strings.Contains(text, " ") && !isCall(node) {
 		text = "(" + text + ")"
@@ -91,7 +91,7 @@ func (c *checker) otherwise(node ast.Node, t typed, want class, fix fixes) strin
 }
 
 // asked is how to ask for null first, where nothing can stand for it.
-func (c *checker) asked(node ast.Node, text string, fix fixes) string {
+func (c *checker) asked(text string, fix fixes) string {
 	if fix.whole == nil {
 		return fmt.Sprintf("say what null means: %s != null ? … : …", text)
 	}

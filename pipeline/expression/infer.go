@@ -220,8 +220,11 @@ func numberOnly(t typed) typed {
 
 // coalesced is the type of left ?? right: null only where right is.
 func coalesced(left, right typed) typed {
-	if left.null {
+	switch {
+	case left.null:
 		return right
+	case left.neverNull():
+		return left
 	}
 	t := merge(typed{shape: certain(left.shape), words: left.words}, right)
 	t.unsure = right.unsure || right.shape == nil && !right.null

@@ -125,6 +125,9 @@ func (c *checker) conversion(node ast.Node, got, want class, signature string) s
 	const scalar = isNumeric | isBool | isDay | isInstant
 	switch {
 	case want == isText && got&scalar != 0:
+		if c.types[node].mayBeNull() {
+			text += ` ?? ""`
+		}
 		return fmt.Sprintf("write %s", asText(node, text))
 	case want&isText != 0 && got == isList:
 		return fmt.Sprintf(`write join(%s, ", ")`, text)

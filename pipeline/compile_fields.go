@@ -37,7 +37,7 @@ func (c *compiler) elements(d Named, program *expression.Program) {
 	switch {
 	case program == nil:
 	case program.Type().Known() && program.Type().Kind != value.List:
-		c.err("wrong-type", d.Value.Span(), fmt.Sprintf("each %s is given %s, and makes rows of a list", d.Name.Value, article(program.Type())), "name a list of the record")
+		c.err("type-mismatch", d.Value.Span(), fmt.Sprintf("each %s is given %s, and makes rows of a list", d.Name.Value, article(program.Type())), "name a list of the record")
 	case program.MayBeNull():
 		c.err("null-value", d.Value.Span(), fmt.Sprintf("the list of each %s may be null", d.Name.Value),
 			fmt.Sprintf("write %s ?? [] for no row, or ?? [{}] for one without it", grouped(d.Value.Value)))

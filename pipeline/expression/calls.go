@@ -65,7 +65,7 @@ func (c *checker) oneClass(n *ast.CallNode, args []typed) bool {
 		}
 		if class != first || class&(class-1) != 0 {
 			node := n.Arguments[i+1]
-			c.fault(node, codeWrongType, fmt.Sprintf("%s is %s, and the one before it is %s", c.named(node), class, first), c.conversion(node, class, first, ""))
+			c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and the one before it is %s", c.named(node), class, first), c.conversion(node, class, first, ""))
 			return false
 		}
 	}
@@ -204,7 +204,7 @@ func (c *checker) argument(call, node ast.Node, f *function, p param, t typed) b
 	}
 	if p.items != 0 && t.kind() == value.List {
 		if class := classOfShape(t.shape.Elem); class != anything && class&^p.items != 0 {
-			c.fault(node, codeWrongType, fmt.Sprintf("an item of %s is %s, and %s needs %s in the list", c.named(node), class&^p.items, f.Name, p.items), f.Signature)
+			c.fault(node, codeMismatch, fmt.Sprintf("an item of %s is %s, and %s needs %s in the list", c.named(node), class&^p.items, f.Name, p.items), f.Signature)
 			return false
 		}
 	}
@@ -280,7 +280,7 @@ func (c *checker) body(n *ast.BuiltinNode, f *function, t typed) bool {
 		if t.null || class == anything || class&ordered == class && class&(class-1) == 0 {
 			return true
 		}
-		c.fault(node, codeWrongType, fmt.Sprintf("sortBy orders numbers, texts, dates or timestamps, and %s is %s", c.named(node), class), f.Signature)
+		c.fault(node, codeMismatch, fmt.Sprintf("sortBy orders numbers, texts, dates or timestamps, and %s is %s", c.named(node), class), f.Signature)
 		return false
 	case "groupBy":
 		return c.needs(node, t, anything, "groupBy", fixes{})
@@ -299,7 +299,7 @@ func (c *checker) summed(node ast.Node, what, number string, t typed) bool {
 	if class == isText {
 		hint = "write " + number
 	}
-	c.fault(node, codeWrongType, fmt.Sprintf("%s is %s, and sum needs numbers", what, class), hint)
+	c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and sum needs numbers", what, class), hint)
 	return false
 }
 

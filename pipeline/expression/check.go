@@ -190,7 +190,7 @@ func (c *checker) elvis(n *ast.ConditionalNode, cond typed) bool {
 	if cond.class()&isBool != 0 && !cond.mayBeNull() {
 		return false
 	}
-	c.fault(n.Cond, codeWrongType, fmt.Sprintf("?: asks whether %s is true, and it may be something else", c.named(n.Cond)),
+	c.fault(n.Cond, codeMismatch, fmt.Sprintf("?: asks whether %s is true, and it may be something else", c.named(n.Cond)),
 		fmt.Sprintf("write %s ?? %s", c.text(n.Cond), c.text(n.Exp2)))
 	c.typeOf(n.Exp2)
 	return true
@@ -231,16 +231,16 @@ func (c *checker) index(n *ast.MemberNode, base typed) typed {
 	case of == anything:
 		return unknown
 	case of&(isList|isObject) == 0:
-		c.fault(n.Node, codeWrongType, fmt.Sprintf("%s is %s, and only a list has items", c.named(n.Node), of), "")
+		c.fault(n.Node, codeMismatch, fmt.Sprintf("%s is %s, and only a list has items", c.named(n.Node), of), "")
 		return unknown
 	case of == isList && class&isNumeric == 0:
-		c.fault(n.Property, codeWrongType, fmt.Sprintf("%s is %s, and an item of a list is read by its number", c.named(n.Property), class), "the first one is [0]")
+		c.fault(n.Property, codeMismatch, fmt.Sprintf("%s is %s, and an item of a list is read by its number", c.named(n.Property), class), "the first one is [0]")
 		return unknown
 	case of == isObject && class&isText == 0:
-		c.fault(n.Property, codeWrongType, fmt.Sprintf("%s is %s, and a member of an object is read by its name", c.named(n.Property), class), fmt.Sprintf("write string(%s)", c.text(n.Property)))
+		c.fault(n.Property, codeMismatch, fmt.Sprintf("%s is %s, and a member of an object is read by its name", c.named(n.Property), class), fmt.Sprintf("write string(%s)", c.text(n.Property)))
 		return unknown
 	case of != isList && of != isObject, class != anything && class&(class-1) != 0:
-		c.fault(n.Property, codeWrongType, "an item of a list is read by its number, a member of an object by its name, and this may be either", "")
+		c.fault(n.Property, codeMismatch, "an item of a list is read by its number, a member of an object by its name, and this may be either", "")
 		return unknown
 	case of == isObject:
 		return typed{shape: anyMember(base.shape)}
@@ -288,7 +288,7 @@ func (c *checker) slice(n *ast.SliceNode) typed {
 	for _, bound := range []ast.Node{n.From, n.To} {
 		if bound != nil {
 			if b := c.typeOf(bound); b.class()&isNumeric == 0 || b.class() != anything && b.class() != isNumeric {
-				c.fault(bound, codeWrongType, fmt.Sprintf("%s is %s, and a part is taken by numbers", c.named(bound), b.class()), "as in name[0:3]")
+				c.fault(bound, codeMismatch, fmt.Sprintf("%s is %s, and a part is taken by numbers", c.named(bound), b.class()), "as in name[0:3]")
 			}
 		}
 	}

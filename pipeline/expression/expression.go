@@ -176,7 +176,6 @@ const (
 	codeWrongArguments  = "wrong-arguments"
 	codeUnknownTable    = "unknown-table"
 	codeUnknownQuestion = "unknown-question"
-	codeWrongType       = "wrong-type"
 	codeNeverEqual      = "never-equal"
 	codeEnumValue       = "enum-value"
 	codeDeadDefault     = "dead-default"

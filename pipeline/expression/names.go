@@ -226,7 +226,7 @@ func (c *checker) notObject(base *value.Shape, name string, node ast.Node, of st
 		}
 		hint = fmt.Sprintf("write map(%s, .%s) for all of them, or %s[0].%[2]s for the first", of, name, first)
 	}
-	c.at(node, codeWrongType, fmt.Sprintf("%q is read from %s, and only an object has names", name, class), hint)
+	c.at(node, codeMismatch, fmt.Sprintf("%q is read from %s, and only an object has names", name, class), hint)
 }
 
 // unknownName notes a name that an object does not declare. In a closed object

@@ -119,7 +119,7 @@ func (c *checker) plus(n *ast.BinaryNode, left, right typed) bool {
 	case l == isNumeric || r == isNumeric:
 		want = isNumeric
 	case l != anything && l&want == l && r != anything && r&want == r && (l != r || l&(l-1) != 0):
-		c.fault(n, codeWrongType, "one side of + may be text while the other is a number", "write string(…) around the one that is not always text")
+		c.fault(n, codeMismatch, "one side of + may be text while the other is a number", "write string(…) around the one that is not always text")
 		return false
 	}
 	ok := c.needs(n.Left, left, want, "+", beside)
@@ -129,7 +129,7 @@ func (c *checker) plus(n *ast.BinaryNode, left, right typed) bool {
 func (c *checker) textual(n *ast.BinaryNode, left, right typed) {
 	beside := fixes{parentheses: true}
 	if n.Operator == "contains" && left.class() == isList {
-		c.fault(n.Left, codeWrongType, fmt.Sprintf("%s is a list, and contains looks into text", c.named(n.Left)), fmt.Sprintf("write %s in %s", c.text(n.Right), c.text(n.Left)))
+		c.fault(n.Left, codeMismatch, fmt.Sprintf("%s is a list, and contains looks into text", c.named(n.Left)), fmt.Sprintf("write %s in %s", c.text(n.Right), c.text(n.Left)))
 		return
 	}
 	c.needs(n.Left, left, isText, n.Operator, beside)
@@ -150,7 +150,7 @@ func (c *checker) ordering(n *ast.BinaryNode, left, right typed) {
 	case r != anything && r&ordered == r && r&(r-1) == 0:
 		want = r
 	case l != anything && r != anything && l&ordered == l && r&ordered == r:
-		c.fault(n, codeWrongType, fmt.Sprintf("%s needs two of one type, and a side may be %s", n.Operator, l|r), "convert them, as in string(…) or number(…)")
+		c.fault(n, codeMismatch, fmt.Sprintf("%s needs two of one type, and a side may be %s", n.Operator, l|r), "convert them, as in string(…) or number(…)")
 		return
 	}
 	if l == isText && r == isNumeric { // a number is more likely meant
@@ -177,7 +177,7 @@ func (c *checker) datesApart(n *ast.BinaryNode, left, right typed) bool {
 			node = n.Right
 		}
 	}
-	c.fault(node, codeWrongType, fmt.Sprintf("%s is %s, and is compared with %s", c.named(node), kindOfMoment(t, class), with), c.conversion(node, class, with, ""))
+	c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and is compared with %s", c.named(node), kindOfMoment(t, class), with), c.conversion(node, class, with, ""))
 	return true
 }
 
@@ -199,7 +199,7 @@ func (c *checker) equality(n *ast.BinaryNode, left, right typed) {
 		return
 	}
 	if clash(left.shape, right.shape) {
-		c.fault(n, codeWrongType, "a date or a timestamp within these can be compared only with one of its kind", "convert it with date(…), timestamp(…) or string(…)")
+		c.fault(n, codeMismatch, "a date or a timestamp within these can be compared only with one of its kind", "convert it with date(…), timestamp(…) or string(…)")
 		return
 	}
 	c.unlisted(n.Left, left, right)
@@ -284,7 +284,7 @@ func (c *checker) unlisted(node ast.Node, t, other typed) {
 func (c *checker) membership(n *ast.BinaryNode, left, right typed) {
 	fix := fixes{parentheses: true}
 	if right.class() == isText && left.class()&isText != 0 {
-		c.fault(n.Right, codeWrongType, fmt.Sprintf("%s is text, and in looks into a list", c.named(n.Right)), fmt.Sprintf("write %s contains %s", c.text(n.Right), c.text(n.Left)))
+		c.fault(n.Right, codeMismatch, fmt.Sprintf("%s is text, and in looks into a list", c.named(n.Right)), fmt.Sprintf("write %s contains %s", c.text(n.Right), c.text(n.Left)))
 		return
 	}
 	if !c.needs(n.Right, right, isList|isObject, "in", fix) {
@@ -296,7 +296,7 @@ func (c *checker) membership(n *ast.BinaryNode, left, right typed) {
 	case isList:
 		c.among(n, left, typed{shape: right.shape.Elem})
 	case isList | isObject:
-		c.fault(n.Right, codeWrongType, fmt.Sprintf("%s may be a list or an object, and \"in\" looks for an item in the one and for a name in the other", c.named(n.Right)), "")
+		c.fault(n.Right, codeMismatch, fmt.Sprintf("%s may be a list or an object, and \"in\" looks for an item in the one and for a name in the other", c.named(n.Right)), "")
 	}
 }
 
@@ -308,7 +308,7 @@ func (c *checker) among(n *ast.BinaryNode, item, elem typed) {
 	l, r := item.class(), elem.class()
 	switch {
 	case clash(item.shape, elem.shape):
-		c.fault(n.Left, codeWrongType, fmt.Sprintf("%s is %s, and is looked for in a list of %s", c.named(n.Left), l, r), c.conversion(n.Left, l, r, ""))
+		c.fault(n.Left, codeMismatch, fmt.Sprintf("%s is %s, and is looked for in a list of %s", c.named(n.Left), l, r), c.conversion(n.Left, l, r, ""))
 		return
 	case l&r == 0 && !(item.mayBeNull() && elem.mayBeNull()):
 		c.fault(n, codeNeverEqual, fmt.Sprintf("%s is %s and the items are %s: it is never among them", c.named(n.Left), l, plural(r)), c.conversion(n.Left, l, r, ""))

@@ -28,7 +28,7 @@ func (c *checker) needs(node ast.Node, t typed, want class, who string, fix fixe
 	class, who := t.class(), quotedWord(who)
 	if t.kind() == value.String && t.shape.Format == "date-time" && want == isNumeric {
 		fix.signature = fmt.Sprintf("year(%s), month(…) and day(…) give numbers", c.text(node))
-		c.fault(node, codeWrongType, fmt.Sprintf("%s is a time written as text, and %s needs a number", c.named(node), who), fix.signature)
+		c.fault(node, codeMismatch, fmt.Sprintf("%s is a time written as text, and %s needs a number", c.named(node), who), fix.signature)
 		return false
 	}
 	switch {
@@ -37,10 +37,10 @@ func (c *checker) needs(node ast.Node, t typed, want class, who string, fix fixe
 		return false
 	case class == anything:
 	case class&want == 0:
-		c.fault(node, codeWrongType, fmt.Sprintf("%s is %s, and %s needs %s", c.named(node), class, who, want), c.conversion(node, class, want, fix.signature))
+		c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and %s needs %s", c.named(node), class, who, want), c.conversion(node, class, want, fix.signature))
 		return false
 	case class&^want != 0:
-		c.fault(node, codeWrongType, fmt.Sprintf("%s may be %s, and %s needs %s", c.named(node), class&^want, who, want), c.conversion(node, class&^want, want, fix.signature))
+		c.fault(node, codeMismatch, fmt.Sprintf("%s may be %s, and %s needs %s", c.named(node), class&^want, who, want), c.conversion(node, class&^want, want, fix.signature))
 		return false
 	}
 	return c.there(node, t, want, who, fix)

@@ -227,7 +227,7 @@ func (w *writer) text() string {
 		w.f("lower(%s)", w.text), w.f("trim(%s)", w.text), w.f("truncate(%s, 3)", w.text), w.f(`replace(%s, "a", "b")`, w.text),
 		w.f("(%s + %s)", w.text, w.text), w.f("string(%s)", w.anything), w.f(`join(%s, ",")`, w.list), w.f("%s[0:2]", w.text),
 		w.f("(%s ? %s : %s)", w.truth, w.text, w.text), w.f("(%s ?? %s)", w.text, w.text), w.f("(%s)[0]", w.list), w.f("first(%s)", w.list),
-		w.f(`answer(%s, "q")`, w.list), w.f(`lookup("t", %s)`, w.text), w.f("email(%s)", w.text), w.f(`format(%s, "%%%%Y")`, w.moment),
+		w.f(`answer(%s, "q")`, w.list), w.f(`lookup("t", %s)`, w.text), w.f("email(%s)", w.text), w.f("country(%s)", w.text), w.f("phone(%s)", w.text), w.f(`format(%s, "%%%%Y")`, w.moment),
 		w.f(`sha256(%s)`, w.text), w.let(w.text), w.f(`padLeft(%s, 4, "0")`, w.text), w.f("(if %s { %s } else { %s })", w.truth, w.text, w.text),
 		w.f(`(%s | upper())`, w.text), w.f("min(%s, %s)", w.text, w.text), w.f("(%s).%s", w.object, w.name))
 }
@@ -256,7 +256,7 @@ func (w *writer) truth() string {
 func (w *writer) moment() string {
 	return w.deeper(func() string { return "date(" + w.read(`"2026-01-01"`, aTime) + ")" },
 		w.f("timestamp(%s)", func() string { return w.read("now()", aTime) }), w.f("now()"), w.f(`in_zone(timestamp(%s), "UTC")`, func() string { return w.read(`"2026-01-01T00:00:00Z"`, aTime) }),
-		w.f("(%s ?? %s)", w.moment, w.moment), w.f("min(%s, %s)", w.moment, w.moment), func() string { return w.read("now()", aTime) })
+		w.f(`parse_date(%s, "%%%%d/%%%%m/%%%%Y")`, w.text), w.f("(%s ?? %s)", w.moment, w.moment), w.f("min(%s, %s)", w.moment, w.moment), func() string { return w.read("now()", aTime) })
 }
 
 func (w *writer) list() string {

@@ -4,7 +4,6 @@ package pipeline
 // types against the target's.
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
 	"pipeline/pipeline/internal/jsonrow"
-	"pipeline/pipeline/schema"
 	"pipeline/pipeline/value"
 )
 
@@ -23,36 +21,114 @@ import (
 func (c *compiler) expressions() {
 	for _, d := range c.m.Each {
 		s := c.step(d.Value)
+		c.elements(d, s.program)
 		c.plan.each = append(c.plan.each, eachStep{step: s, name: d.Name.Value})
 		c.each = append(c.each, paths{})
 		c.elementName(d.Name.Value, s.program)
 	}
-	c.scope.Locals = map[string]*value.Shape{}
-	for _, d := range c.m.Let {
-		s := c.step(d.Value)
-		c.plan.lets = append(c.plan.lets, letStep{step: s, name: d.Name.Value})
-		shape := &value.Shape{Nullable: true}
-		if s.program != nil {
-			shape.Kind = s.program.Type().Kind
-		}
-		c.scope.Locals[d.Name.Value] = shape
-	}
-	if !c.m.Where.Missing() {
-		s := c.step(c.m.Where)
-		c.plan.where = &s
-		if program := s.program; program != nil && program.Type().Known() && program.Type().Kind != value.Boolean {
-			c.err("where-type", c.m.Where.Span(), fmt.Sprintf("where gives %s, and has to say true or false", article(program.Type())), `compare it, as in status != "cancelled"`)
-		}
-	}
+	c.lets()
 	for _, d := range c.m.Fields {
 		c.plan.fields = append(c.plan.fields, c.field(d))
 	}
 }
 
+// elements reports what each: is given that is no list, or may be none.
+func (c *compiler) elements(d Named, program *expression.Program) {
+	switch {
+	case program == nil:
+	case program.Type().Known() && program.Type().Kind != value.List:
+		c.err("type-mismatch", d.Value.Span(), fmt.Sprintf("each %s is given %s, and makes rows of a list", d.Name.Value, article(program.Type())), "name a list of the record")
+	case program.MayBeNull():
+		c.err("null-value", d.Value.Span(), fmt.Sprintf("the list of each %s may be null", d.Name.Value),
+			fmt.Sprintf("write %s ?? [] for no row, or ?? [{}] for one without it", grouped(d.Value.Value)))
+	}
+}
+
+// grouped is an expression as the left side of ??.
+func grouped(src string) string {
+	if strings.ContainsAny(src, " \n") && !strings.HasSuffix(src, ")") {
+		return "(" + src + ")"
+	}
+	return src
+}
+
+// lets compiles let: and where:. What where: says holds in the fields, and in
+// those names that are worked out after it, because it does not need them:
+// these are looked at again when it is known.
+func (c *compiler) lets() {
+	c.scope.Locals, c.scope.Lets = map[string]*value.Shape{}, map[string]*expression.Program{}
+	found := make([]diag.List, len(c.m.Let))
+	for i, d := range c.m.Let {
+		s, diags := c.apart(d.Value)
+		c.plan.lets = append(c.plan.lets, letStep{step: s, name: d.Name.Value})
+		found[i] = diags
+		c.local(d.Name.Value, s.program)
+	}
+	if !c.m.Where.Missing() {
+		s := c.step(c.m.Where)
+		c.plan.where = &s
+		c.condition(s.program)
+		c.early(s.program)
+	}
+	for i, d := range c.m.Let {
+		if l := &c.plan.lets[i]; !l.early && c.again(l.program, found[i]) {
+			l.step, found[i] = c.apart(d.Value)
+			c.local(d.Name.Value, l.program)
+		}
+		c.diags = append(c.diags, found[i]...)
+	}
+}
+
+// again reports whether a name has more to gain from what where: says.
+func (c *compiler) again(program *expression.Program, found diag.List) bool {
+	known := len(c.scope.Given) > 0 || c.scope.NullIsReject
+	return known && (program == nil || len(found) > 0 || program.MayBeNull())
+}
+
+// apart is step, with what it reports kept apart.
+func (c *compiler) apart(t Text) (step, diag.List) {
+	before := c.diags
+	c.diags = nil
+	s := c.step(t)
+	found := c.diags
+	c.diags = before
+	return s, found
+}
+
+// local makes a name of let: known.
+func (c *compiler) local(name string, program *expression.Program) {
+	c.scope.Locals[name] = nil
+	delete(c.scope.Lets, name)
+	if program != nil {
+		c.scope.Locals[name] = program.Shape()
+		c.scope.Lets[name] = program
+	}
+}
+
+// condition checks what where: says, and takes it for granted from here on.
+func (c *compiler) condition(program *expression.Program) {
+	at := c.m.Where.Span()
+	switch {
+	case program == nil:
+		c.scope.NullIsReject = true // nobody knows what it would have kept out
+	case program.Type().Known() && program.Type().Kind != value.Boolean:
+		c.err("where-type", at, fmt.Sprintf("where gives %s, and has to say true or false", article(program.Type())), `compare it, as in status != "cancelled"`)
+	case program.MayBeNull():
+		where := grouped(c.m.Where.Value)
+		c.err("null-value", at, "where may give null, which is neither true nor false", fmt.Sprintf("write %s ?? false to leave such records out, or ?? true to keep them", where))
+	default:
+		c.scope.Given = []*expression.Program{program}
+	}
+}
+
 func (c *compiler) field(d FieldDecl) fieldStep {
-	f := fieldStep{step: c.step(d.Value), name: d.Name.Value, nameAt: d.Name.Span()}
+	f := fieldStep{name: d.Name.Value, nameAt: d.Name.Span()}
 	f.declared = c.typeOf(d.Type)
 	f.required = c.boolean(d.Required)
+	strict := c.scope
+	c.scope.NullIsReject = strict.NullIsReject || f.required
+	f.step = c.step(d.Value)
+	c.scope = strict
 	if d.Timezone.Missing() {
 		return f
 	}
@@ -165,7 +241,6 @@ func (c *compiler) bind() {
 	}
 	if p.where != nil {
 		c.bindStep(p.where, len(p.each))
-		c.early(p.where.program)
 	}
 }
 
@@ -202,103 +277,5 @@ func (c *compiler) early(program *expression.Program) {
 			l.early = true
 			c.early(l.program)
 		}
-	}
-}
-
-// target holds the columns against the schema of the rows.
-func (c *compiler) target() {
-	var target *schema.Schema
-	if path := c.expand(c.m.Schema); path != "" {
-		if name, src, ok := c.open(c.m.Schema, path); ok {
-			s, diags := schema.Compile(name, src, c.setup.Files.Open)
-			c.diags = append(c.diags, diags...)
-			if !diags.HasErrors() {
-				target = s
-			}
-		}
-	}
-	for i, d := range c.m.Fields {
-		c.plan.columns = append(c.plan.columns, c.columnOf(d, c.plan.fields[i], target))
-	}
-	if target == nil {
-		return
-	}
-	names := c.fieldNames()
-	c.plan.check, c.plan.target = target.Row(names), target
-	for _, name := range target.Required() {
-		if slices.Contains(names, name) {
-			continue
-		}
-		c.err("unmapped-field", c.m.Schema.Span(), fmt.Sprintf("the target requires %q, and no field makes it", name), fmt.Sprintf("add %s: … to fields", name),
-			diag.Note{Span: target.Column(name).Span, Message: "it is declared here"})
-	}
-}
-
-// columnOf is what is known of a column: its declared type, else the target's,
-// else what the expression gives. Certain contradictions are reported.
-func (c *compiler) columnOf(d FieldDecl, f fieldStep, target *schema.Schema) Column {
-	col := Column{Name: f.name, Type: f.declared, Nullable: !f.required, Description: c.expand(d.Description)}
-	gives := f.declared
-	if !gives.Known() && f.program != nil {
-		gives = f.program.Type()
-	}
-	if target == nil {
-		col.Type = gives
-		return col
-	}
-	want := target.Column(f.name)
-	if !want.Known && target.Closed() {
-		hint := cmp.Or(diag.DidYouMean(f.name, target.Properties()), "its fields are "+strings.Join(target.Properties(), ", "))
-		c.err("forbidden-field", d.Name.Span(), fmt.Sprintf("the target has no field %q and allows no others", f.name), hint,
-			diag.Note{Span: target.Span(), Message: "the target's fields are declared here"})
-		return col
-	}
-	if !col.Type.Known() {
-		col.Type = want.Type
-	}
-	col.Nullable = col.Nullable && (want.Nullable || !want.Required)
-	col.Description = cmp.Or(col.Description, want.Description)
-	if gives.Known() && want.Type.Known() && !fits(gives, want.Type) {
-		at, hint := d.Value.Span(), fmt.Sprintf("convert it: {value: …, type: %s}", want.Type)
-		if f.declared.Known() {
-			at, hint = d.Type.Span(), fmt.Sprintf("write type: %s, or change the schema", want.Type)
-		}
-		c.err("target-type", at, fmt.Sprintf("%s gives %s, the target wants %s", f.name, article(gives), article(want.Type)), hint,
-			diag.Note{Span: want.Span, Message: "the target's field is declared here"})
-	}
-	return col
-}
-
-// fits reports whether a value of type t can be right where the target wants
-// type want. In JSON Schema a decimal is a number, and a date is text of a
-// format, which text can have as well.
-func fits(t, want value.Type) bool {
-	switch want.Kind {
-	case value.JSON:
-		return true
-	case value.Float, value.Decimal, value.Number:
-		return t.Kind == value.Integer || t.Kind == value.Float || t.Kind == value.Number || t.Kind == value.Decimal
-	case value.Integer: // 2.0 is an integer in JSON Schema
-		return t.Kind == value.Integer || t.Kind == value.Float || t.Kind == value.Number || t.Kind == value.Decimal && t.Scale == 0
-	case value.String:
-		return t.Kind == value.String || t.Kind == value.Date || t.Kind == value.Timestamp
-	case value.Date, value.Timestamp:
-		return t.Kind == want.Kind || t.Kind == value.String
-	default:
-		return t.Kind == want.Kind
-	}
-}
-
-// article is a type as a sentence says it.
-func article(t value.Type) string {
-	switch t.Kind {
-	case value.Boolean:
-		return "true or false"
-	case value.String:
-		return "text"
-	case value.Integer:
-		return "an integer"
-	default:
-		return "a " + t.String()
 	}
 }

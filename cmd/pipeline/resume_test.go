@@ -230,7 +230,7 @@ func TestReplay(t *testing.T) {
 	before, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
 
 	// A changed mapping is run over what was fetched.
-	rewrite(t, dir, "  email: email\n", "  email: upper(email)\n")
+	rewrite(t, dir, "  email: email\n", "  email: upper(email ?? \"\")\n")
 	if said := pipeline(0, "run", "--replay", "m.yaml"); !strings.Contains(said, "0 calls, 3 answers from the tape") {
 		t.Error(said)
 	}

@@ -73,7 +73,7 @@ func (c *changing) hold(t *testing.T, do func()) {
 func retryPlace(t *testing.T, c *changing, sink, rejects string) (dir string, pipeline func(want int, args ...string) string) {
 	t.Helper()
 	dir = t.TempDir()
-	mapping := fmt.Sprintf("version: 1\nsource:\n  gevme: {event: \"1\", base_url: %q}\n  sync: incremental\nkey: [id]\nfields:\n  id: string(id)\n  email: lower(email)\nrejects: {%s}\nsinks:\n  - %s\n", c.URL, rejects, sink)
+	mapping := fmt.Sprintf("version: 1\nsource:\n  gevme: {event: \"1\", base_url: %q}\n  sync: incremental\nkey: [id]\nfields:\n  id: string(id)\n  email: {value: lower(email), required: true}\nrejects: {%s}\nsinks:\n  - %s\n", c.URL, rejects, sink)
 	if err := os.WriteFile(filepath.Join(dir, "m.yaml"), []byte(mapping), 0o600); err != nil {
 		t.Fatal(err)
 	}

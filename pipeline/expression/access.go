@@ -50,7 +50,7 @@ func (m *Machine) item(list, index any) (any, error) {
 	}
 	i, ok := n.(int)
 	if !ok {
-		return nil, because(codeMismatch, "an item of a list is read by an integer")
+		return nil, because(codeValue, "an item of a list is read by an integer")
 	}
 	items, err := m.items(list)
 	if err != nil {
@@ -79,7 +79,7 @@ func slice(m *Machine, a []any) (any, error) {
 		}
 		whole, ok := n.(int)
 		if !ok {
-			return nil, because(codeMismatch, "[a:b] needs integers")
+			return nil, because(codeValue, "[a:b] needs integers")
 		}
 		bounds[i] = &whole
 	}
@@ -160,7 +160,7 @@ func sortBy(_ *Machine, a []any) (any, error) {
 		case "desc":
 			sign = -1
 		default:
-			return nil, because(codeMismatch, `the order is "asc" or "desc"`)
+			return nil, because(codeValue, `the order is "asc" or "desc"`)
 		}
 	}
 	places := make([]int, len(items))

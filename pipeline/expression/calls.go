@@ -6,6 +6,7 @@ package expression
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -36,13 +37,63 @@ func (c *checker) call(n *ast.CallNode) typed {
 	if !c.arity(n, f, len(args)) {
 		return unknown
 	}
+	right := true
 	for i, t := range args {
-		c.argument(n.Arguments[i], f, f.param(i), t)
+		right = c.argument(n, n.Arguments[i], f, f.param(i), t) && right
 	}
-	if f.Name == "answer" {
+	switch f.Name {
+	case "answer":
 		c.question(n.Arguments[1], args[0])
+	case "min", "max":
+		right = right && c.oneClass(n, args)
+	case "pluck":
+		return c.plucked(n, args[0])
+	}
+	if !right {
+		return unknown
 	}
 	return f.typeOf(args)
+}
+
+// oneClass reports inputs of which all have to be of one class.
+func (c *checker) oneClass(n *ast.CallNode, args []typed) bool {
+	first := args[0].class()
+	for i, t := range args[1:] {
+		class := t.class()
+		if class == anything || first == anything {
+			continue
+		}
+		if class != first || class&(class-1) != 0 {
+			node := n.Arguments[i+1]
+			c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and the one before it is %s", c.named(node), class, first), c.conversion(node, class, first, ""))
+			return false
+		}
+	}
+	return true
+}
+
+// plucked is the type of pluck(list, "name").
+func (c *checker) plucked(n *ast.CallNode, list typed) typed {
+	if list.kind() != value.List {
+		return anyList
+	}
+	elem := list.shape.Elem
+	t := listOf(typed{shape: elem})
+	t.shape.Least = list.least()
+	if isNothing(elem) || classOfShape(elem) != isObject {
+		return t // nothing, or not known
+	}
+	name, literal := n.Arguments[1].(*ast.StringNode)
+	if !literal {
+		t.shape.Elem = anyMember(elem)
+		return t
+	}
+	shape, ok := c.stepOf(elem, name.Value, name, "")
+	if !ok {
+		return unknown
+	}
+	t.shape.Elem = throughNull(typed{shape: elem}, shape).shape
+	return t
 }
 
 // question remembers a question that is asked by its text, and reports one that
@@ -139,83 +190,184 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// argument checks one input as far as it is certain: what a schema says of the
-// record is not, and neither is what is not known.
-func (c *checker) argument(node ast.Node, f *function, p param, t typed) {
+// argument checks one input.
+func (c *checker) argument(call, node ast.Node, f *function, p param, t typed) bool {
+	fix := fixes{whole: call, signature: f.Signature}
 	switch {
-	case t.null && !p.null:
-		c.at(node, codeWrongArguments, fmt.Sprintf("%s needs %s, and this is null", f.Name, p.want), f.Signature)
-	case t.claimed || !known(t.shape):
-	case p.want&classOfKind(t.kind()) == 0:
-		c.at(node, codeWrongArguments, fmt.Sprintf("%s needs %s, and this is %s", f.Name, p.want, classOfKind(t.kind())), f.Signature)
-	case p.literal != nil:
-		text, ok := node.(*ast.StringNode)
-		if !ok {
-			return
-		}
-		if err := p.literal(text.Value); err != nil {
-			c.at(node, codeWrongArguments, err.Error(), "")
+	case t.null && p.null:
+		return true
+	case p.null:
+		t = typed{shape: certain(t.shape), words: t.words}
+	}
+	if !c.needs(node, t, p.want, f.Name, fix) {
+		return false
+	}
+	if p.items != 0 && t.kind() == value.List {
+		if class := classOfShape(t.shape.Elem); class != anything && class&^p.items != 0 {
+			c.fault(node, codeMismatch, fmt.Sprintf("an item of %s is %s, and %s needs %s in the list", c.named(node), class&^p.items, f.Name, p.items), f.Signature)
+			return false
 		}
 	}
+	text, ok := node.(*ast.StringNode)
+	if p.literal == nil || !ok {
+		return true
+	}
+	if err := p.literal(text.Value); err != nil {
+		c.at(node, codeWrongArguments, err.Error(), "")
+		return false
+	}
+	return true
 }
 
 // walker checks a function that walks a list: filter, map, any …
 func (c *checker) walker(n *ast.BuiltinNode) typed {
+	c.walkers[n] = len(c.walkers) + 1
 	f, ok := library()[n.Name]
 	if !ok {
 		for _, a := range n.Arguments {
-			c.items = append(c.items, unknown)
-			c.typeOf(a)
-			c.items = c.items[:len(c.items)-1]
+			c.item(unknown, n, func() { c.typeOf(a) })
 		}
 		c.unknownFunction(n, n.Name)
 		return unknown
 	}
 	list := c.typeOf(n.Arguments[0])
-	c.argument(n.Arguments[0], f, f.params[0], list)
+	right := c.argument(n, n.Arguments[0], f, f.params[0], list)
 	if len(c.items) == maxNesting {
 		c.at(n, codeComplex, fmt.Sprintf("more than %d functions walk a list inside each other", maxNesting), "take a part of it into a name under let:")
 		return unknown
 	}
 	elem := unknown
-	if list.kind() == value.List {
-		elem = typed{shape: list.shape.Elem, claimed: true}
+	if right && list.kind() == value.List {
+		elem = typed{shape: list.shape.Elem}
 	}
 	body := elem
 	if len(n.Arguments) > 1 {
-		c.items = append(c.items, elem)
-		body = c.typeOf(n.Arguments[1])
-		c.items = c.items[:len(c.items)-1]
+		c.item(elem, n, func() { body = c.typeOf(n.Arguments[1]) })
 	}
+	right = c.body(n, f, body) && right
 	if len(n.Arguments) > 2 {
-		c.argument(n.Arguments[2], f, f.params[2], c.typeOf(n.Arguments[2]))
+		c.argument(n, n.Arguments[2], f, f.params[2], c.typeOf(n.Arguments[2]))
 	}
-	return walkerType(n.Name, list, elem, body)
+	if !right {
+		return unknown
+	}
+	return c.walkerType(n, list, elem, body)
+}
+
+// item is t as # while visit visits.
+func (c *checker) item(t typed, of *ast.BuiltinNode, visit func()) {
+	c.items = append(c.items, item{t, c.walkers[of]})
+	visit()
+	c.items = c.items[:len(c.items)-1]
+}
+
+// body checks what is worked out for each item.
+func (c *checker) body(n *ast.BuiltinNode, f *function, t typed) bool {
+	if len(n.Arguments) < 2 {
+		if n.Name != "sum" {
+			return true
+		}
+		return c.summed(n.Arguments[0], "an item", fmt.Sprintf("sum(%s, number(#))", c.text(n.Arguments[0])), t)
+	}
+	node := n.Arguments[1].(*ast.PredicateNode).Node
+	switch n.Name {
+	case "map":
+		return true
+	case "sum":
+		return c.summed(node, c.named(node), fmt.Sprintf("number(%s)", c.text(node)), t)
+	case "sortBy":
+		class := t.class()
+		if t.null || class == anything || class&ordered == class && class&(class-1) == 0 {
+			return true
+		}
+		c.fault(node, codeMismatch, fmt.Sprintf("sortBy orders numbers, texts, dates or timestamps, and %s is %s", c.named(node), class), f.Signature)
+		return false
+	case "groupBy":
+		return c.needs(node, t, anything, "groupBy", fixes{})
+	default:
+		return c.needs(node, t, isBool, n.Name, fixes{parentheses: strings.Contains(c.text(node), " ")})
+	}
+}
+
+// summed checks what sum adds, of which null counts nothing.
+func (c *checker) summed(node ast.Node, what, number string, t typed) bool {
+	class := t.class()
+	if t.null || class == anything || class == isNumeric {
+		return true
+	}
+	hint := ""
+	if class == isText {
+		hint = "write " + number
+	}
+	c.fault(node, codeMismatch, fmt.Sprintf("%s is %s, and sum needs numbers", what, class), hint)
+	return false
 }
 
 // walkerType is the type of what a function that walks a list results in.
-func walkerType(name string, list, elem, body typed) typed {
-	switch name {
+func (c *checker) walkerType(n *ast.BuiltinNode, list, elem, body typed) typed {
+	switch n.Name {
 	case "all", "any", "none", "one":
 		return logical
 	case "count":
 		return integral
 	case "findIndex":
-		return typed{shape: integral.shape, claimed: true} // null where none is found
+		return maybe(integral)
 	case "find", "findLast":
-		return elem
+		return maybe(typed{shape: c.chosen(n, elem.shape)})
 	case "map":
-		return typed{shape: &value.Shape{Kind: value.List, Elem: body.shape}, claimed: body.claimed}
+		t := listOf(body)
+		if body.null {
+			t.shape.Elem = nullable(noItem)
+		}
+		t.shape.Least = list.least()
+		return t
 	case "sum":
 		return numberOnly(body)
 	case "groupBy":
-		return anObject
-	default:
+		group := listOf(elem)
+		group.shape.Least = 1
+		return typed{shape: &value.Shape{Kind: value.JSON, Open: true, Elem: group.shape}}
+	case "filter":
+		if list.kind() != value.List {
+			return anyList
+		}
+		return listOf(typed{shape: c.chosen(n, list.shape.Elem)})
+	default: // sortBy
 		if list.kind() == value.List {
-			return list
+			return typed{shape: certain(list.shape)}
 		}
 		return anyList
 	}
+}
+
+// chosen is the shape of an item for which the condition of n holds.
+func (c *checker) chosen(n *ast.BuiltinNode, elem *value.Shape) *value.Shape {
+	if elem == nil || isNothing(elem) {
+		return elem
+	}
+	base := itemKey + strconv.Itoa(c.walkers[n])
+	for key, f := range c.factsOf(n.Arguments[1], true).of {
+		if rest, ok := strings.CutPrefix(key, base); ok && (rest == "" || rest[0] == 0) {
+			elem = narrowMember(elem, strings.Split(rest, "\x00")[1:], f)
+		}
+	}
+	return elem
+}
+
+// narrowMember is s with what f says of the member at path.
+func narrowMember(s *value.Shape, path []string, f fact) *value.Shape {
+	if len(path) == 0 {
+		return f.narrow(s)
+	}
+	member, ok := s.Field(path[0])
+	if !ok || member == nil {
+		return s
+	}
+	out := *s
+	out.Fields = slices.Clone(s.Fields)
+	i := slices.IndexFunc(out.Fields, func(f value.Field) bool { return f.Name == path[0] })
+	out.Fields[i].Shape = narrowMember(member, path[1:], f)
+	return &out
 }
 
 // functionNames are the names of all functions, in order.

@@ -5,43 +5,13 @@ package expression
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
-
-// typed is what is known of a part of an expression.
-type typed struct {
-	shape   *value.Shape // nil: nothing
-	claimed bool         // a schema says so, and a record may break it
-	null    bool         // it is the literal null
-}
-
-var (
-	unknown  = typed{}
-	textual  = typed{shape: &value.Shape{Kind: value.String}}
-	integral = typed{shape: &value.Shape{Kind: value.Integer}}
-	numeral  = typed{shape: &value.Shape{Kind: value.Float}}
-	exact    = typed{shape: &value.Shape{Kind: value.Decimal}}
-	logical  = typed{shape: &value.Shape{Kind: value.Boolean}}
-	anyList  = typed{shape: &value.Shape{Kind: value.List}}
-	anObject = typed{shape: &value.Shape{Kind: value.JSON, Open: true}}
-)
-
-// kind is the kind of t, Null where it is not known.
-func (t typed) kind() value.Kind {
-	if t.shape == nil {
-		return value.Null
-	}
-	return t.shape.Kind
-}
-
-// known reports whether anything is known of the shape s.
-func known(s *value.Shape) bool { return s != nil && s.Kind != value.Null }
 
 // checker walks one expression.
 type checker struct {
@@ -52,22 +22,46 @@ type checker struct {
 	reads    map[ast.Node]Read  // the nodes that are paths
 	order    []ast.Node         // of reads, as they are written
 	steps    map[ast.Node][]step
-	extents  map[ast.Node]extent
-	lets     []binding // let x = …; within the expression
-	items    []typed   // of the lists being walked, innermost last
+	extents  map[ast.Node]extent // of the paths
+	lets     []binding           // let x = …; within the expression
+	bound    map[ast.Node]ast.Node
+	items    []item // of the lists being walked, innermost last
+	walkers  map[ast.Node]int
+	pointers map[ast.Node]int // the list whose item each # is
+
+	known     []facts // what holds where the walk is
+	concluded map[factKey]facts
+	keys      map[ast.Node]string
+	prefixes  map[ast.Node][]candidate
+	supposed  int      // nodes that were visited to find out what follows
+	machine   *Machine // that works out constants
+	tokens    *tokens
 
 	questions []string // that answer() asks
 	form      []string // that the schema lists
 }
 
 type binding struct {
-	name string
-	typ  typed
+	name  string
+	typ   typed
+	value ast.Node
+}
+
+// item is the item of a list that is being walked.
+type item struct {
+	typ    typed
+	walker int
 }
 
 func newChecker(src string, scope Scope) *checker {
-	return &checker{src: src, scope: scope, types: map[ast.Node]typed{}, reads: map[ast.Node]Read{},
-		steps: map[ast.Node][]step{}, extents: map[ast.Node]extent{}}
+	c := &checker{src: src, scope: scope, types: map[ast.Node]typed{}, reads: map[ast.Node]Read{},
+		steps: map[ast.Node][]step{}, extents: map[ast.Node]extent{}, bound: map[ast.Node]ast.Node{},
+		walkers: map[ast.Node]int{}, pointers: map[ast.Node]int{}, concluded: map[factKey]facts{},
+		keys: map[ast.Node]string{}, prefixes: map[ast.Node][]candidate{}}
+	for _, p := range scope.Given {
+		c.known = append(c.known, p.check.factsOf(p.tree, true).outside())
+	}
+	return c
 }
 
 // typeOf checks node, once, and returns its type.
@@ -75,7 +69,7 @@ func (c *checker) typeOf(node ast.Node) typed {
 	if t, ok := c.types[node]; ok {
 		return t
 	}
-	t := c.visit(node)
+	t := c.narrowed(node, c.visit(node))
 	c.types[node] = t
 	return t
 }
@@ -88,13 +82,14 @@ func (c *checker) visit(node ast.Node) typed {
 	case *ast.NilNode:
 		return typed{null: true}
 	case *ast.BoolNode:
-		return logical
+		return c.literal(n, logical, value.Bool(n.Value))
 	case *ast.IntegerNode:
-		return integral
+		return c.literal(n, integral, value.Int(int64(n.Value)))
 	case *ast.FloatNode:
-		return numeral
+		return c.literal(n, numeral, value.FloatOf(n.Value))
 	case *ast.StringNode:
-		return textual
+		shape := &value.Shape{Kind: value.String, Enum: []string{n.Value}, Least: utf8.RuneCountInString(n.Value)}
+		return c.literal(n, typed{shape: shape}, value.Text(n.Value))
 	case *ast.IdentifierNode:
 		return c.identifier(n)
 	case *ast.UnaryNode:
@@ -116,8 +111,7 @@ func (c *checker) visit(node ast.Node) typed {
 	case *ast.PointerNode:
 		return c.pointer(n)
 	case *ast.ConditionalNode:
-		c.typeOf(n.Cond)
-		return merge(c.typeOf(n.Exp1), c.typeOf(n.Exp2))
+		return c.conditional(n)
 	case *ast.VariableDeclaratorNode:
 		return c.let(n)
 	case *ast.ArrayNode:
@@ -127,6 +121,13 @@ func (c *checker) visit(node ast.Node) typed {
 	default:
 		return c.unsupported(node)
 	}
+}
+
+// literal is the type of a constant.
+func (c *checker) literal(node ast.Node, t typed, v value.Value) typed {
+	at := node.Location()
+	t.words = &literals{only: true, list: []Literal{{Value: v, From: byteOffset(c.src, at.From), To: byteOffset(c.src, at.To)}}}
+	return t
 }
 
 func (c *checker) unsupported(node ast.Node) typed {
@@ -141,7 +142,8 @@ func (c *checker) unsupported(node ast.Node) typed {
 // identifier is a name that is no path: null, or a let of this expression.
 func (c *checker) identifier(n *ast.IdentifierNode) typed {
 	if b, ok := c.lookup(n.Value); ok {
-		return b
+		c.bound[n] = b.value
+		return b.typ
 	}
 	if n.Value == "null" {
 		return typed{null: true}
@@ -150,28 +152,48 @@ func (c *checker) identifier(n *ast.IdentifierNode) typed {
 	return unknown
 }
 
-func (c *checker) lookup(name string) (typed, bool) {
+func (c *checker) lookup(name string) (binding, bool) {
 	for i := len(c.lets) - 1; i >= 0; i-- {
 		if c.lets[i].name == name {
-			return c.lets[i].typ, true
+			return c.lets[i], true
 		}
 	}
-	return unknown, false
+	return binding{}, false
 }
 
 func (c *checker) let(n *ast.VariableDeclaratorNode) typed {
 	t := c.typeOf(n.Value)
-	c.lets = append(c.lets, binding{n.Name, t})
+	c.lets = append(c.lets, binding{n.Name, t, n.Value})
 	defer func() { c.lets = c.lets[:len(c.lets)-1] }()
 	return c.typeOf(n.Expr)
 }
 
-func (c *checker) unary(n *ast.UnaryNode) typed {
-	t := c.typeOf(n.Node)
-	if n.Operator == "!" || n.Operator == "not" {
-		return logical
+// conditional is c ? a : b. Each side is checked with what the condition says.
+func (c *checker) conditional(n *ast.ConditionalNode) typed {
+	cond := c.typeOf(n.Cond)
+	if n.Cond == n.Exp1 {
+		if c.elvis(n, cond) {
+			return unknown
+		}
+	} else {
+		c.needs(n.Cond, cond, isBool, "?", fixes{})
 	}
-	return numberOnly(t)
+	var yes, no typed
+	c.given(c.factsOf(n.Cond, true), func() { yes = c.typeOf(n.Exp1) })
+	c.given(c.factsOf(n.Cond, false), func() { no = c.typeOf(n.Exp2) })
+	return merge(yes, no)
+}
+
+// elvis refuses a ?: b where a is not true or false, which people write for
+// a ?? b.
+func (c *checker) elvis(n *ast.ConditionalNode, cond typed) bool {
+	if cond.class()&isBool != 0 && !cond.mayBeNull() {
+		return false
+	}
+	c.fault(n.Cond, codeMismatch, fmt.Sprintf("?: asks whether %s is true, and it may be something else", c.named(n.Cond)),
+		fmt.Sprintf("write %s ?? %s", c.text(n.Cond), c.text(n.Exp2)))
+	c.typeOf(n.Exp2)
+	return true
 }
 
 // member is what is read from something other than a path: the item of a list
@@ -180,29 +202,111 @@ func (c *checker) member(n *ast.MemberNode) typed {
 	base := c.typeOf(n.Node)
 	name, literal := n.Property.(*ast.StringNode)
 	if !literal {
-		c.typeOf(n.Property)
-		if base.kind() == value.List {
-			return typed{shape: base.shape.Elem, claimed: true}
-		}
+		return c.index(n, base)
+	}
+	shape, ok := c.stepOf(base.shape, name.Value, n.Property, c.text(n.Node))
+	if !ok {
 		return unknown
 	}
-	return typed{shape: c.step(base.shape, name.Value, n.Property), claimed: true}
+	return throughNull(base, shape)
+}
+
+// throughNull is a member of base, which is null where base is.
+func throughNull(base typed, shape *value.Shape) typed {
+	if base.mayBeNull() {
+		return typed{shape: nullable(shape), unsure: shape == nil}
+	}
+	return typed{shape: shape, unsure: base.unsure}
+}
+
+// index is an item of a list, or the member of an object whose name is worked out.
+func (c *checker) index(n *ast.MemberNode, base typed) typed {
+	at := c.typeOf(n.Property)
+	class, of := at.class(), base.class()
+	switch {
+	case base.null:
+		return base
+	case of == anything && base.mayBeNull():
+		return typed{shape: nullable(nil)}
+	case of == anything:
+		return unknown
+	case of&(isList|isObject) == 0:
+		c.fault(n.Node, codeMismatch, fmt.Sprintf("%s is %s, and only a list has items", c.named(n.Node), of), "")
+		return unknown
+	case of == isList && class&isNumeric == 0:
+		c.fault(n.Property, codeMismatch, fmt.Sprintf("%s is %s, and an item of a list is read by its number", c.named(n.Property), class), "the first one is [0]")
+		return unknown
+	case of == isObject && class&isText == 0:
+		c.fault(n.Property, codeMismatch, fmt.Sprintf("%s is %s, and a member of an object is read by its name", c.named(n.Property), class), fmt.Sprintf("write string(%s)", c.text(n.Property)))
+		return unknown
+	case of != isList && of != isObject, class != anything && class&(class-1) != 0:
+		c.fault(n.Property, codeMismatch, "an item of a list is read by its number, a member of an object by its name, and this may be either", "")
+		return unknown
+	case of == isObject:
+		return typed{shape: anyMember(base.shape)}
+	case of != isList:
+		return unknown
+	}
+	elem := typed{shape: base.shape.Elem}
+	if i, ok := position(n.Property); ok && !base.mayBeNull() && (i >= 0 && i < base.least() || i < 0 && -i <= base.least()) {
+		return elem
+	}
+	return maybe(elem)
+}
+
+// anyMember is a member of an object whose name is worked out, which it may not
+// have.
+func anyMember(object *value.Shape) *value.Shape {
+	member := noItem
+	for _, f := range object.Fields {
+		member = mergeShapes(member, f.Shape)
+	}
+	switch {
+	case object.Elem != nil:
+		member = mergeShapes(member, object.Elem)
+	case object.Open:
+		member = nil
+	}
+	return nullable(member)
+}
+
+// position is an index that is written as a number.
+func position(node ast.Node) (int, bool) {
+	switch n := node.(type) {
+	case *ast.IntegerNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		if i, ok := n.Node.(*ast.IntegerNode); ok && n.Operator == "-" {
+			return -i.Value, true
+		}
+	}
+	return 0, false
 }
 
 func (c *checker) slice(n *ast.SliceNode) typed {
 	t := c.typeOf(n.Node)
 	for _, bound := range []ast.Node{n.From, n.To} {
 		if bound != nil {
-			c.typeOf(bound)
+			if b := c.typeOf(bound); b.class()&isNumeric == 0 || b.class() != anything && b.class() != isNumeric {
+				c.fault(bound, codeMismatch, fmt.Sprintf("%s is %s, and a part is taken by numbers", c.named(bound), b.class()), "as in name[0:3]")
+			}
 		}
 	}
-	if t.kind() == value.String {
-		return typed{shape: textual.shape, claimed: t.claimed}
+	if !c.needs(n.Node, t, isText|isList, "[a:b]", fixes{parentheses: true}) {
+		return unknown
 	}
-	return t
+	if t.shape == nil {
+		return unknown
+	}
+	part := *t.shape
+	part.Nullable, part.Least, part.Enum, part.Format = false, 0, nil, ""
+	return typed{shape: &part}
 }
 
 func (c *checker) pointer(n *ast.PointerNode) typed {
+	if len(c.items) > 0 {
+		c.pointers[n] = c.items[len(c.items)-1].walker
+	}
 	switch {
 	case n.Name == "index":
 		return integral
@@ -210,11 +314,11 @@ func (c *checker) pointer(n *ast.PointerNode) typed {
 		c.at(n, codeSyntax, fmt.Sprintf("unknown item #%s", n.Name), "# is the item of the list and #index its place, from 0")
 		return unknown
 	}
-	return c.items[len(c.items)-1]
+	return c.items[len(c.items)-1].typ
 }
 
 func (c *checker) array(n *ast.ArrayNode) typed {
-	var elem typed
+	elem := typed{shape: noItem}
 	for i, item := range n.Nodes {
 		if t := c.typeOf(item); i == 0 {
 			elem = t
@@ -222,46 +326,33 @@ func (c *checker) array(n *ast.ArrayNode) typed {
 			elem = merge(elem, t)
 		}
 	}
-	return typed{shape: &value.Shape{Kind: value.List, Elem: elem.shape}, claimed: elem.claimed}
+	if elem.null {
+		elem = typed{shape: nullable(noItem)}
+	}
+	return typed{shape: &value.Shape{Kind: value.List, Elem: elem.shape, Least: len(n.Nodes)}}
 }
 
 func (c *checker) object(n *ast.MapNode) typed {
 	shape := &value.Shape{Kind: value.JSON}
+	members := typed{shape: noItem}
 	for _, pair := range n.Pairs {
 		p := pair.(*ast.PairNode)
 		t := c.typeOf(p.Value)
+		members = merge(members, t)
+		if t.null {
+			t.shape = nullable(noItem)
+		}
 		if key, ok := p.Key.(*ast.StringNode); ok {
 			shape.Fields = append(shape.Fields, value.Field{Name: key.Value, Shape: t.shape})
 		} else {
-			c.typeOf(p.Key)
+			c.needs(p.Key, c.typeOf(p.Key), isText, "the name of a member", fixes{})
 			shape.Open = true
 		}
 	}
-	return typed{shape: shape, claimed: true}
-}
-
-func (c *checker) binary(n *ast.BinaryNode) typed {
-	left := c.typeOf(n.Left)
-	if n.Operator == "matches" {
-		c.pattern(n.Right)
-		return logical
+	if shape.Open { // a name that is worked out may be any of the others
+		shape.Fields, shape.Elem = nil, nullable(members.shape)
 	}
-	return operatorType(n.Operator, left, c.typeOf(n.Right))
-}
-
-// pattern checks the right side of matches. It is a literal, so that it is
-// compiled once and never made of a record's text.
-func (c *checker) pattern(node ast.Node) {
-	literal, ok := node.(*ast.StringNode)
-	if !ok {
-		c.typeOf(node)
-		c.at(node, codeWrongArguments, "the pattern of matches is not a text in quotes", "use contains to look for another value")
-		return
-	}
-	if _, err := regexp.Compile(literal.Value); err != nil {
-		reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		c.at(node, codeWrongArguments, "the pattern of matches is not a regular expression: "+reason, "")
-	}
+	return typed{shape: shape}
 }
 
 // at notes an error at the place of node.

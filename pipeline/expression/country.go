@@ -37,7 +37,7 @@ func country(_ *Machine, a []any) (any, error) {
 	code, ok := countryCode(s)
 	switch {
 	case !ok:
-		return nil, because(codeMismatch, "the text is no country that is known by that name; it takes an English name, or a code such as SG or SGP")
+		return nil, because(codeValue, "the text is no country that is known by that name; it takes an English name, or a code such as SG or SGP")
 	case code == s:
 		return a[0], nil
 	}

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"pipeline/pipeline/diag"
@@ -47,6 +48,14 @@ type Scope struct {
 	// Locals are the names from `let:` and `each:`, which shadow the record's.
 	// A nil shape is one that nothing is known of.
 	Locals map[string]*value.Shape
+	// Lets are the programs of those Locals that are expressions themselves,
+	// which say more than their shape.
+	Lets map[string]*Program
+	// Given are conditions that hold wherever the expression is worked out.
+	Given []*Program
+	// NullIsReject says that the author wants no result where a value is
+	// missing, so that no null is a mistake.
+	NullIsReject bool
 	// Tables are what lookup() looks into, by name.
 	Tables map[string]Table
 	// Cover puts probes into the program, which Machine.Covered reads. It costs
@@ -84,6 +93,10 @@ type Program struct {
 	sites  map[siteKey]site // where its calls stand, for messages
 	spans  []extent         // where each read is first written
 
+	tree   ast.Node
+	check  *checker // which has seen tree; it says what the parts are
+	result typed
+
 	questions []string // that are asked with answer()
 	form      []string // that the schema lists, where it does
 
@@ -104,6 +117,17 @@ func (p *Program) Type() value.Type { return p.shape.Type() }
 
 // Shape is what is known of the result before the run, nil where nothing is.
 func (p *Program) Shape() *value.Shape { return p.shape }
+
+// MayBeNull reports whether the result is known to be null at times.
+func (p *Program) MayBeNull() bool { return p.result.mayBeNull() }
+
+// Literals are the constants that the expression writes and may result in.
+func (p *Program) Literals() []Literal {
+	if p.result.words == nil {
+		return nil
+	}
+	return p.result.words.list
+}
 
 // Questions are the questions that the program asks with answer(list,
 // "question"), as it writes them.
@@ -138,6 +162,7 @@ func Compile(src string, scope Scope) (program *Program, problems []Problem) {
 			Hint: "take a part of it into a name under let:"})
 	}
 	program.shape, program.questions, program.form = result.shape, c.questions, c.form
+	program.tree, program.check, program.result = tree, c, result
 	return program, c.problems
 }
 
@@ -151,6 +176,9 @@ const (
 	codeWrongArguments  = "wrong-arguments"
 	codeUnknownTable    = "unknown-table"
 	codeUnknownQuestion = "unknown-question"
+	codeNeverEqual      = "never-equal"
+	codeEnumValue       = "enum-value"
+	codeDeadDefault     = "dead-default"
 )
 
 // extent is a stretch of the source in bytes.

@@ -4,6 +4,7 @@
 package expression
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ type param struct {
 	name    string
 	want    class
 	null    bool                    // the function takes null
+	fault   string                  // the code of the failure where it does not, if that is a special one
+	items   class                   // what the items of a list have to be where they are not null; 0: anything
 	literal func(text string) error // what a text in quotes must be, beyond a text
 }
 
@@ -90,7 +93,7 @@ func (f *function) call(m *Machine, args []any) (any, error) {
 		p := &f.params[min(i, len(f.params)-1)]
 		if a == nil {
 			if !p.null {
-				return nil, &fault{code: codeNullValue, arg: i, want: p.want}
+				return nil, &fault{code: cmp.Or(p.fault, codeNullValue), arg: i, want: p.want}
 			}
 		} else if got := classOf(a); p.want&got == 0 {
 			return nil, &fault{code: codeMismatch, arg: i, want: p.want, got: got}

@@ -12,6 +12,12 @@ import (
 // frozen is the start of every run in these tests.
 var frozen = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
 
+// failer is the part of a test that helpers need.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // slotsOf reads the record as the engine would: one slot for each read.
 func slotsOf(t testing.TB, reads []Read, record string) (slots []value.Value, at []int) {
 	t.Helper()
@@ -21,7 +27,7 @@ func slotsOf(t testing.TB, reads []Read, record string) (slots []value.Value, at
 	return slots, at
 }
 
-func slotOf(t testing.TB, record string, path []string) value.Value {
+func slotOf(t failer, record string, path []string) value.Value {
 	t.Helper()
 	raw := json.RawMessage(record)
 	for _, name := range path {

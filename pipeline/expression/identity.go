@@ -31,7 +31,7 @@ func identityFunctions() []*function {
 func keyed(_ *Machine, a []any) (any, error) {
 	key := a[1].(string)
 	if key == "" {
-		return nil, because(codeMismatch, "the key of hmac is empty")
+		return nil, because(codeValue, "the key of hmac is empty")
 	}
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(a[0].(string)))
@@ -53,7 +53,7 @@ func parseNamespace(s string) ([]byte, error) {
 	}
 	b, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
 	if err != nil || len(b) != 16 || len(s) != 36 {
-		return nil, because(codeMismatch, `a namespace is a UUID, or "dns", "url", "oid" or "x500"`)
+		return nil, because(codeValue, `a namespace is a UUID, or "dns", "url", "oid" or "x500"`)
 	}
 	return b, nil
 }

@@ -28,14 +28,14 @@ func checkLayout(layout string) error {
 			continue
 		}
 		if i++; i == len(layout) {
-			return because(codeMismatch, "the layout ends within a directive; write %%%% for a percent sign")
+			return because(codeValue, "the layout ends within a directive; write %%%% for a percent sign")
 		}
 		if c := layout[i]; c != '%' && c != 'f' && directives[c] == "" {
-			return because(codeMismatch, "unknown directive %%%c; there is %s", rune(c), layoutDoc)
+			return because(codeValue, "unknown directive %%%c; there is %s", rune(c), layoutDoc)
 		}
 	}
 	if !strings.Contains(layout, "%") {
-		return because(codeMismatch, "the layout has no directive; write one such as %%d/%%m/%%Y")
+		return because(codeValue, "the layout has no directive; write one such as %%d/%%m/%%Y")
 	}
 	return nil
 }
@@ -61,10 +61,10 @@ func format(m *Machine, a []any) (any, error) {
 		i++
 		c := layout[i]
 		if when.dayOnly && !strings.ContainsRune(ofDay, rune(c)) {
-			return nil, because(codeMismatch, "a date has no time of day for %%%c", rune(c))
+			return nil, because(codeValue, "a date has no time of day for %%%c", rune(c))
 		}
 		if when.local && (c == 'z' || c == 'Z') {
-			return nil, because(codeMismatch, "a time without an offset has no zone for %%%c", rune(c))
+			return nil, because(codeValue, "a time without an offset has no zone for %%%c", rune(c))
 		}
 		switch c {
 		case '%':

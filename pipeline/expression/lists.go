@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"pipeline/pipeline/value"
 )
 
 func listFunctions() []*function {
@@ -19,17 +21,17 @@ func listFunctions() []*function {
 			Example: `answer([{question: "Dietary  requirements:*", answer: ["Vegan", "No nuts"]}], "dietary requirements")`, Result: `"Vegan, No nuts"`},
 			params: []param{maybeList, {name: "question", want: isText}}, result: maybe(textual), run: answer},
 		{Function: Function{Name: "pluck", Group: "lists", Signature: "pluck(list, name)", Doc: "The member of that name of every object in the list; null where an object has none.",
-			Example: `pluck([{id: 1}, {id: 2}], "id")`, Result: `[1,2]`}, params: []param{list, {name: "name", want: isText}}, result: anyList, run: pluck},
+			Example: `pluck([{id: 1}, {id: 2}], "id")`, Result: `[1,2]`}, params: []param{{name: "list", want: isList, items: isObject}, {name: "name", want: isText}}, result: anyList, run: pluck},
 		{Function: Function{Name: "join", Group: "lists", Signature: "join(list, separator)", Doc: "The items as text with the separator between them. Null is left out.",
 			Example: `join(["Ada", null, "Lovelace"], " ")`, Result: `"Ada Lovelace"`}, params: []param{list, {name: "separator", want: isText}}, result: textual, run: join},
 		{Function: Function{Name: "uniq", Group: "lists", Signature: "uniq(list)", Doc: "The list without the items that it had before.",
 			Example: `uniq(["a", "b", "a"])`, Result: `["a","b"]`}, params: []param{list}, infer: sameList, run: uniq},
 		{Function: Function{Name: "compact", Group: "lists", Signature: "compact(list)", Doc: "The list without null and without empty text.",
-			Example: `compact(["a", null, ""])`, Result: `["a"]`}, params: []param{list}, infer: sameList, run: compact},
+			Example: `compact(["a", null, ""])`, Result: `["a"]`}, params: []param{list}, infer: compactType, run: compact},
 		{Function: Function{Name: "first", Group: "lists", Signature: "first(list)", Doc: "The first item. Null of an empty list, and of null.",
-			Example: `first([3, 1, 2])`, Result: `3`}, params: []param{maybeList}, infer: itemType, run: itemAt(0)},
+			Example: `first([3, 1, 2])`, Result: `3`}, params: []param{maybeList}, infer: endType, run: itemAt(0)},
 		{Function: Function{Name: "last", Group: "lists", Signature: "last(list)", Doc: "The last item. Null of an empty list, and of null.",
-			Example: `last([3, 1, 2])`, Result: `2`}, params: []param{maybeList}, infer: itemType, run: itemAt(-1)},
+			Example: `last([3, 1, 2])`, Result: `2`}, params: []param{maybeList}, infer: endType, run: itemAt(-1)},
 	}
 }
 
@@ -61,23 +63,43 @@ func walkers() []*function {
 
 func checkOrder(s string) error {
 	if s != "asc" && s != "desc" {
-		return because(codeMismatch, `the order is "asc" or "desc"`)
+		return because(codeValue, `the order is "asc" or "desc"`)
 	}
 	return nil
 }
 
 func sameList(args []typed) typed {
-	if known(args[0].shape) {
-		return args[0]
+	if args[0].kind() != value.List {
+		return anyList
 	}
-	return anyList
+	shape := *args[0].shape
+	shape.Nullable, shape.Least = false, min(shape.Least, 1)
+	return typed{shape: &shape}
 }
 
-func itemType(args []typed) typed {
-	if args[0].shape == nil {
-		return unknown
+// compactType is the list without null in it.
+func compactType(args []typed) typed {
+	t := sameList(args)
+	shape := *t.shape
+	shape.Least = 0
+	if shape.Elem != nil && !isNothing(shape.Elem) {
+		shape.Elem = certain(shape.Elem)
 	}
-	return typed{shape: nullable(args[0].shape.Elem), claimed: true}
+	return typed{shape: &shape}
+}
+
+// endType is the type of the first or the last item.
+func endType(args []typed) typed {
+	list := args[0]
+	switch {
+	case list.null || isNothing(list.shape):
+		return typed{null: true}
+	case list.kind() != value.List:
+		return unknown
+	case list.least() > 0 && !list.mayBeNull():
+		return typed{shape: list.shape.Elem}
+	}
+	return typed{shape: nullable(list.shape.Elem)}
 }
 
 func pluck(m *Machine, a []any) (any, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"pipeline/pipeline/diag"
-	"pipeline/pipeline/value"
 )
 
 // Table is a table by its key. It is not changed while programs use it.
@@ -26,7 +25,7 @@ func tableFunctions() []*function {
 			Example: `lookup("countries", "SG")`, Result: `"Singapore"`,
 			Tables: map[string]Table{"countries": {"MY": "Malaysia", "SG": "Singapore"}}},
 			params: []param{{name: "table", want: isText}, {name: "key", want: isText, null: true}},
-			result: typed{shape: &value.Shape{Kind: value.String, Nullable: true}}},
+			result: maybe(textual)},
 	}
 }
 

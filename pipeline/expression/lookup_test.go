@@ -25,7 +25,7 @@ func TestLookup(t *testing.T) {
 		{`lookup("countries", country)`, `{"country": 65}`, `country is a number, and lookup needs text; write string(country)`},
 		{`upper(lookup("countries", country))`, `{"country": "DE"}`, `upper needs text, and is given null; write … ?? ""`},
 	} {
-		p := compile(t, c.src, Scope{Tables: tables})
+		p := compile(t, c.src, Scope{Tables: tables, NullIsReject: true})
 		slots, at := slotsOf(t, p.Reads(), c.record)
 		v, err := NewMachine(frozen).Eval(p, slots, at)
 		got := ""

@@ -69,6 +69,7 @@ func (m *Machine) NextRecord() { m.watched = nil }
 const (
 	codeEval       = "expression-error" // nothing more special
 	codeMismatch   = "type-mismatch"    // a value of another type than is needed
+	codeValue      = "wrong-value"      // one of the right type that cannot be used: a text that is no date
 	codeNullValue  = "null-value"       // null where a value is needed
 	codeStringNull = "string-null"      // string(null)
 	codeRange      = "number-range"     // a number too large or too long, or a division by zero

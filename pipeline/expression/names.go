@@ -28,8 +28,8 @@ func (c *checker) visitPath(node ast.Node) (typed, bool) {
 		return unknown, false
 	}
 	root := steps[0]
-	shape, local := c.scope.Locals[root.name]
-	if _, quoted := root.node.(*ast.StringNode); local && !quoted { // $env["…"] is always the record's
+	local, isLocal := c.local(root)
+	if isLocal {
 		c.reads[node] = Read{Path: []string{root.name}, Local: true}
 	} else {
 		path := make([]string, len(steps))
@@ -37,14 +37,90 @@ func (c *checker) visitPath(node ast.Node) (typed, bool) {
 			path[i] = s.name
 		}
 		c.reads[node] = Read{Path: path}
-		shape = c.rootShape(root)
+		shape, ok := c.rootShape(root)
+		local = typed{shape: shape}
+		if !ok {
+			local = typed{unsure: true}
+		}
 	}
 	c.order = append(c.order, node)
 	c.steps[node], c.extents[node] = steps, c.extent(steps)
-	for _, s := range steps[1:] {
-		shape = c.step(shape, s.name, s.node)
+	return c.along(node, steps, local), true
+}
+
+// along is the type at the end of a path whose root has the type t.
+func (c *checker) along(node ast.Node, steps []step, t typed) typed {
+	key := ""
+	if len(c.known) > 0 && len(steps) > 1 {
+		key = c.keyOf(node)
 	}
-	return typed{shape: shape, claimed: true}, true
+	for i, s := range steps[1:] {
+		if key != "" && t.mayBeNull() {
+			t.shape = c.factOf(keyPrefix(key, i+1)).narrow(t.shape)
+		}
+		shape, ok := c.stepOf(t.shape, s.name, s.node, dotted(steps[:i+1]))
+		if !ok {
+			return unknown
+		}
+		t = throughNull(t, shape)
+	}
+	return t
+}
+
+// dotted is a path as an expression writes it.
+func dotted(steps []step) string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return strings.Join(names, ".")
+}
+
+// keyPrefix is the key of the first n names of a path.
+func keyPrefix(key string, n int) string {
+	end := 0
+	for range n {
+		next := strings.IndexByte(key[end+1:], 0)
+		if next < 0 {
+			return key
+		}
+		end += next + 1
+	}
+	return key[:end]
+}
+
+// prefixesOf are the beginnings of a path that is more than a name.
+func (c *checker) prefixesOf(node ast.Node) []candidate {
+	if found, ok := c.prefixes[node]; ok {
+		return found
+	}
+	steps, key := c.steps[node], c.keyOf(node)
+	var found []candidate
+	if len(steps) > 1 && key != "" {
+		local, isLocal := c.local(steps[0])
+		shape := local.shape
+		if !isLocal {
+			shape, _ = c.scope.Record.Field(steps[0].name)
+		}
+		for i, s := range steps[1:] {
+			found = append(found, candidate{keyPrefix(key, i+1), shape})
+			shape, _ = shape.Field(s.name)
+		}
+	}
+	c.prefixes[node] = found
+	return found
+}
+
+// local is a name from let:, which in quotes is always the record's.
+func (c *checker) local(root step) (typed, bool) {
+	shape, ok := c.scope.Locals[root.name]
+	if _, quoted := root.node.(*ast.StringNode); !ok || quoted {
+		return unknown, false
+	}
+	if p := c.scope.Lets[root.name]; p != nil {
+		return p.result, true
+	}
+	return typed{shape: shape}, true
 }
 
 // extent is where a path stands, from its first name to its last.
@@ -85,14 +161,18 @@ func (c *checker) pathOf(node ast.Node) []step {
 	return nil
 }
 
-// rootShape is the shape of a name of the record.
-func (c *checker) rootShape(s step) *value.Shape {
+// rootShape is the shape of a name of the record; not ok where it is told that
+// there is none.
+func (c *checker) rootShape(s step) (shape *value.Shape, ok bool) {
 	record := c.scope.Record
 	if !known(record) {
-		return nil
+		if shape, ok := record.Field(s.name); ok { // the elements of each:
+			return shape, true
+		}
+		return nil, true
 	}
 	if shape, ok := record.Field(s.name); ok {
-		return shape
+		return shape, true
 	}
 	candidates := record.Names()
 	for name := range c.scope.Locals {
@@ -104,22 +184,49 @@ func (c *checker) rootShape(s step) *value.Shape {
 	}
 	_, isFunction := library()[s.name]
 	c.unknownName(record, s, candidates, isFunction)
-	return nil
+	return nil, false
 }
 
-// step is the shape of the member name of an object of shape base.
-func (c *checker) step(base *value.Shape, name string, node ast.Node) *value.Shape {
-	if !known(base) || base.Kind != value.JSON {
-		return nil
+// stepOf is the shape of the member name of base; not ok where it is told that
+// there is none. of is what has that shape, as it is written.
+func (c *checker) stepOf(base *value.Shape, name string, node ast.Node, of string) (*value.Shape, bool) {
+	if class := classOfShape(base); class != anything && class != isObject {
+		c.notObject(base, name, node, of)
+		return nil, false
+	}
+	switch {
+	case isNothing(base):
+		return noItem, true
+	case !known(base):
+		return nil, true
 	}
 	if shape, ok := base.Field(name); ok {
-		return shape
+		return shape, true
 	}
-	if base.Open && len(base.Fields) == 0 {
-		return nil // an object of which nothing is declared
+	switch {
+	case base.Elem != nil:
+		return nullable(base.Elem), true
+	case base.Open && len(base.Fields) == 0:
+		return nil, true // an object of which nothing is declared
+	}
+	if !base.Open && base.Span.File == "" && len(base.Fields) == 0 {
+		return nullable(noItem), true // {}, which stands for nothing
 	}
 	c.unknownName(base, step{name, node}, base.Names(), false)
-	return nil
+	return nil, false
+}
+
+// notObject says that a member is read from what has none.
+func (c *checker) notObject(base *value.Shape, name string, node ast.Node, of string) {
+	class, hint := classOfShape(base), ""
+	if class == isList {
+		first := of
+		if strings.Contains(of, " ") {
+			first = "(" + of + ")"
+		}
+		hint = fmt.Sprintf("write map(%s, .%s) for all of them, or %s[0].%[2]s for the first", of, name, first)
+	}
+	c.at(node, codeMismatch, fmt.Sprintf("%q is read from %s, and only an object has names", name, class), hint)
 }
 
 // unknownName notes a name that an object does not declare. In a closed object

@@ -71,7 +71,7 @@ func parseDecimal(s string) (decimal.Decimal, error) {
 	}
 	d, err := decimal.NewFromString(s)
 	if err != nil {
-		return decimal.Decimal{}, because(codeMismatch, "this is not a number")
+		return decimal.Decimal{}, because(codeValue, "this is not a number")
 	}
 	return bounded(d)
 }

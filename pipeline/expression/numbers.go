@@ -7,8 +7,6 @@ import (
 	"strconv"
 
 	"github.com/shopspring/decimal"
-
-	"pipeline/pipeline/value"
 )
 
 // maxScale is the most digits after the point that are asked for.
@@ -21,11 +19,11 @@ func numberFunctions() []*function {
 	digits := param{name: "digits", want: isNumeric}
 	return []*function{
 		{Function: Function{Name: "number", Group: "numbers", Signature: "number(value)", Doc: "The number that a text writes, in the form of JSON: 24.17, -3, 1e6. Another text is an error. Null stays null.",
-			Example: `number("24.17")`, Result: `24.17`}, params: []param{convertible}, result: maybe(numeral), run: toNumeric},
+			Example: `number("24.17")`, Result: `24.17`}, params: []param{convertible}, infer: orNull(numeral), run: toNumeric},
 		{Function: Function{Name: "integer", Group: "numbers", Signature: "integer(value)", Doc: "The number, or the number that a text writes, where it is a 64-bit integer; 42.0 is 42, and 42.5 is an error. Null stays null.",
-			Example: `integer("42")`, Result: `42`}, params: []param{convertible}, result: maybe(integral), run: toInteger},
+			Example: `integer("42")`, Result: `42`}, params: []param{convertible}, infer: orNull(integral), run: toInteger},
 		{Function: Function{Name: "decimal", Group: "numbers", Signature: "decimal(value[, scale])", Doc: "The number, or the number that a text writes, as an exact decimal, with scale digits after the point where scale is given. Digits that would be lost are an error: use round. Null stays null.",
-			Example: `decimal("1000.5", 2) + decimal("0.01")`, Result: `1000.51`}, params: []param{convertible, {name: "scale", want: isNumeric}}, optional: 1, result: maybe(exact), run: toDecimal},
+			Example: `decimal("1000.5", 2) + decimal("0.01")`, Result: `1000.51`}, params: []param{convertible, {name: "scale", want: isNumeric}}, optional: 1, infer: orNull(exact), run: toDecimal},
 		{Function: Function{Name: "round", Group: "numbers", Signature: "round(number[, digits])", Doc: "The number rounded to digits after the point, halves away from zero, by its decimal digits. Without digits it is an integer.",
 			Example: `round(2.345, 2)`, Result: `2.35`}, params: []param{number, digits}, optional: 1, infer: roundType, run: round},
 		{Function: Function{Name: "floor", Group: "numbers", Signature: "floor(number)", Doc: "The greatest integer that is not greater.",
@@ -48,15 +46,13 @@ func mergedType(args []typed) typed {
 	for _, a := range args[1:] {
 		t = merge(t, a)
 	}
+	t.shape, t.words = certain(t.shape), nil
 	return t
 }
 
 func roundType(args []typed) typed {
 	if len(args) == 1 {
 		return integral
-	}
-	if args[0].kind() == value.Number {
-		return numeral
 	}
 	return numberOnly(args[0])
 }
@@ -68,7 +64,7 @@ func fromText(x any, fn string) (any, error) {
 		return x, nil
 	}
 	if !isJSONNumber(s) {
-		return nil, because(codeMismatch, "%s is given a text that is not a number", fn)
+		return nil, because(codeValue, "%s is given a text that is not a number", fn)
 	}
 	return numeric(s), nil
 }
@@ -88,7 +84,7 @@ func toInteger(_ *Machine, a []any) (any, error) {
 	}
 	d := exactly(x)
 	if !d.IsInteger() {
-		return nil, because(codeMismatch, "integer is given a number with a fraction; write round(…)")
+		return nil, because(codeValue, "integer is given a number with a fraction; write round(…)")
 	}
 	return int64Of(d)
 }
@@ -120,7 +116,7 @@ func toDecimal(_ *Machine, a []any) (any, error) {
 	}
 	scaled := d.Round(int32(scale))
 	if !scaled.Equal(d) {
-		return nil, because(codeMismatch, "decimal is given a number with more than %s after the point; write round(…, %d)", counted(scale, "digit"), scale)
+		return nil, because(codeValue, "decimal is given a number with more than %s after the point; write round(…, %d)", counted(scale, "digit"), scale)
 	}
 	return withScale(scaled, scale)
 }

@@ -105,7 +105,7 @@ func modulo(_ *Machine, a []any) (any, error) {
 	j, jok := y.(int)
 	switch {
 	case !iok || !jok:
-		return nil, because(codeMismatch, "%% needs two integers")
+		return nil, because(codeValue, "%% needs two integers")
 	case j == 0:
 		return nil, because(codeRange, "division by zero")
 	case j == -1:
@@ -294,7 +294,7 @@ func span(m *Machine, a []any) (any, error) {
 	from, iok := x.(int)
 	to, jok := y.(int)
 	if !iok || !jok {
-		return nil, because(codeMismatch, ".. needs two integers")
+		return nil, because(codeValue, ".. needs two integers")
 	}
 	if to < from {
 		return []any{}, nil

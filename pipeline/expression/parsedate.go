@@ -78,7 +78,7 @@ func parseDate(_ *Machine, a []any) (any, error) {
 	}
 	t, err := time.Parse(layout, s)
 	if err != nil {
-		return nil, because(codeMismatch, "the text is no date of the form %s", a[1])
+		return nil, because(codeValue, "the text is no date of the form %s", a[1])
 	}
 	return day(value.DayOf(t).Days()), nil
 }

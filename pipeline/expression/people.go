@@ -19,9 +19,6 @@ func peopleFunctions() []*function {
 	}
 }
 
-// maybe is t or null.
-func maybe(t typed) typed { return typed{shape: nullable(t.shape), claimed: true} }
-
 func email(_ *Machine, a []any) (any, error) {
 	s, ok := a[0].(string)
 	if !ok {

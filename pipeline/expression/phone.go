@@ -47,7 +47,7 @@ func phone(_ *Machine, a []any) (any, error) {
 	region := ""
 	if len(a) > 1 && a[1] != nil {
 		if region = strings.ToUpper(a[1].(string)); !phoneBook().knows(region) {
-			return nil, because(codeMismatch, `there is no region of that name for telephone numbers; regions are two letters, such as "SG"`)
+			return nil, because(codeValue, `there is no region of that name for telephone numbers; regions are two letters, such as "SG"`)
 		}
 	}
 	number, ok := internationalNumber(s, region)
@@ -57,9 +57,9 @@ func phone(_ *Machine, a []any) (any, error) {
 	case ok:
 		return number, nil
 	case region == "":
-		return nil, because(codeMismatch, `the text is no telephone number with + and a country code; where it may be a national one, say of which region, as in phone(…, "SG")`)
+		return nil, because(codeValue, `the text is no telephone number with + and a country code; where it may be a national one, say of which region, as in phone(…, "SG")`)
 	}
-	return nil, because(codeMismatch, "the text is no telephone number of %s, nor one with + and a country code", region)
+	return nil, because(codeValue, "the text is no telephone number of %s, nor one with + and a country code", region)
 }
 
 // checkPhoneRegion checks a region that stands in the mapping, which may be

@@ -36,11 +36,11 @@ func textFunctions() []*function {
 			params: []param{text, {name: "old", want: isText, literal: notEmpty("what replace looks for")}, {name: "new", want: isText}}, result: textual, run: replace},
 		{Function: Function{Name: "split", Group: "text", Signature: "split(text, separator)", Doc: "The parts of the text between the separators, as a list.",
 			Example: `split("a, b", ", ")`, Result: `["a","b"]`},
-			params: []param{text, {name: "separator", want: isText, literal: notEmpty("the separator of split")}}, result: listOf(textual), run: split},
+			params: []param{text, {name: "separator", want: isText, literal: notEmpty("the separator of split")}}, result: listOfLeast(textual, 1), run: split},
 		{Function: Function{Name: "padLeft", Group: "text", Signature: "padLeft(text, length[, fill])", Doc: "The text filled at its beginning up to length characters, with spaces or with fill, which is one character.",
 			Example: `padLeft("42", 5, "0")`, Result: `"00042"`}, params: []param{text, count, {name: "fill", want: isText}}, optional: 1, result: textual, run: padLeft},
 		{Function: Function{Name: "string", Group: "text", Signature: "string(value)", Doc: "The value as text: a number as it was written, a date as 2006-01-02, a timestamp as RFC 3339 in UTC, a list or an object as JSON. Null has no text: write string(id ?? \"\").",
-			Example: `string(number("1000.50"))`, Result: `"1000.50"`}, params: []param{{name: "value", want: anything, null: true}}, result: textual,
+			Example: `string(number("1000.50"))`, Result: `"1000.50"`}, params: []param{{name: "value", want: anything, fault: codeStringNull}}, result: textual,
 			run: func(m *Machine, a []any) (any, error) {
 				if _, ok := a[0].(string); ok {
 					return a[0], nil
@@ -55,11 +55,11 @@ func textFunctions() []*function {
 	}
 }
 
-// listOf is a list of t.
-func listOf(t typed) typed {
-	shape := *anyList.shape
-	shape.Elem = t.shape
-	return typed{shape: &shape}
+// listOfLeast is a list of at least n of t.
+func listOfLeast(t typed, n int) typed {
+	list := listOf(t)
+	list.shape.Least = n
+	return list
 }
 
 // notEmpty checks a literal that must not be empty.
@@ -173,7 +173,7 @@ func whole(a []any, i int, what string) (int, error) {
 	}
 	n, ok := x.(int)
 	if !ok || n < 0 {
-		return 0, because(codeMismatch, "%s is an integer from 0 up", what)
+		return 0, because(codeValue, "%s is an integer from 0 up", what)
 	}
 	return n, nil
 }
@@ -193,7 +193,7 @@ func truncate(_ *Machine, a []any) (any, error) {
 func replace(m *Machine, a []any) (any, error) {
 	s, old, with := a[0].(string), a[1].(string), a[2].(string)
 	if old == "" {
-		return nil, because(codeMismatch, "what replace looks for is empty")
+		return nil, because(codeValue, "what replace looks for is empty")
 	}
 	n := strings.Count(s, old)
 	if n == 0 {
@@ -208,7 +208,7 @@ func replace(m *Machine, a []any) (any, error) {
 func split(m *Machine, a []any) (any, error) {
 	s, separator := a[0].(string), a[1].(string)
 	if separator == "" {
-		return nil, because(codeMismatch, "the separator of split is empty")
+		return nil, because(codeValue, "the separator of split is empty")
 	}
 	if err := m.spend(itemWork * (strings.Count(s, separator) + 1)); err != nil {
 		return nil, err
@@ -231,7 +231,7 @@ func padLeft(_ *Machine, a []any) (any, error) {
 		fill = a[2].(string)
 	}
 	if n > maxPadded || utf8.RuneCountInString(fill) != 1 {
-		return nil, because(codeMismatch, "padLeft fills up to %d characters, with a single one", maxPadded)
+		return nil, because(codeValue, "padLeft fills up to %d characters, with a single one", maxPadded)
 	}
 	s := a[0].(string)
 	return strings.Repeat(fill, max(0, n-utf8.RuneCountInString(s))) + s, nil

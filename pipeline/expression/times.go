@@ -27,9 +27,9 @@ func timeFunctions() []*function {
 	return []*function{
 		{Function: Function{Name: "date", Group: "time", Signature: "date(value[, zone])", Doc: "The calendar day of a date, a timestamp or a text such as 2026-03-01, 2026-03-01 14:30 or RFC 3339. " +
 			"An instant has the day that its text shows, or the day in the zone where one is given. Null stays null.",
-			Example: `date("2026-02-28T23:30:00Z", "Asia/Singapore")`, Result: `"2026-03-01"`}, params: []param{maybeMoment, zone}, optional: 1, result: maybe(aDate), run: toDate},
+			Example: `date("2026-02-28T23:30:00Z", "Asia/Singapore")`, Result: `"2026-03-01"`}, params: []param{maybeMoment, zone}, optional: 1, infer: orNull(aDate), run: toDate},
 		{Function: Function{Name: "timestamp", Group: "time", Signature: "timestamp(value[, zone])", Doc: "The instant of a text in RFC 3339. A text without an offset, or a date, is the time in the zone, which must then be given. Null stays null.",
-			Example: `timestamp("2026-03-01 09:30", "Asia/Singapore")`, Result: `"2026-03-01T01:30:00Z"`}, params: []param{maybeMoment, zone}, optional: 1, result: maybe(anInstant), run: toTimestamp},
+			Example: `timestamp("2026-03-01 09:30", "Asia/Singapore")`, Result: `"2026-03-01T01:30:00Z"`}, params: []param{maybeMoment, zone}, optional: 1, infer: orNull(anInstant), run: toTimestamp},
 		{Function: Function{Name: "in_zone", Group: "time", Signature: "in_zone(timestamp, zone)", Doc: "The same instant, shown by date, format, year, month and day as the clocks of the zone show it.",
 			Example: `format(in_zone("2026-02-28T23:30:00Z", "Asia/Singapore"), "%H:%M")`, Result: `"07:30"`},
 			params: []param{{name: "timestamp", want: isInstant | isText}, zone}, result: anInstant, run: inZone},
@@ -92,7 +92,7 @@ func parseMoment(s string) (moment, error) {
 			return moment{t: t}, nil
 		}
 	}
-	return moment{}, because(codeMismatch, "the text is no date or time such as 2026-03-01 or 2026-03-01T14:30:00+08:00")
+	return moment{}, because(codeValue, "the text is no date or time such as 2026-03-01 or 2026-03-01T14:30:00+08:00")
 }
 
 // at is the instant of m, whose clock is that of the zone where m has none.
@@ -131,7 +131,7 @@ func toTimestamp(_ *Machine, a []any) (any, error) {
 		return when.t, err
 	}
 	if len(a) < 2 {
-		return nil, because(codeMismatch, `timestamp is given a time without an offset; say where, as in timestamp(…, "Asia/Singapore")`)
+		return nil, because(codeValue, `timestamp is given a time without an offset; say where, as in timestamp(…, "Asia/Singapore")`)
 	}
 	zone, err := loadZone(a[1].(string))
 	if err != nil {
@@ -146,7 +146,7 @@ func inZone(_ *Machine, a []any) (any, error) {
 		return nil, err
 	}
 	if when.local {
-		return nil, because(codeMismatch, "in_zone is given a time without an offset; write timestamp(…, zone)")
+		return nil, because(codeValue, "in_zone is given a time without an offset; write timestamp(…, zone)")
 	}
 	zone, err := loadZone(a[1].(string))
 	if err != nil {

@@ -53,7 +53,7 @@ func isZoneName(name string) bool {
 }
 
 func unknownZone() error {
-	return because(codeMismatch, `there is no such time zone; they are called "Asia/Singapore", "Europe/Berlin", "UTC"`)
+	return because(codeValue, `there is no such time zone; they are called "Asia/Singapore", "Europe/Berlin", "UTC"`)
 }
 
 func checkZone(name string) error {

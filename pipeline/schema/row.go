@@ -45,6 +45,13 @@ func (s *Schema) Row(columns []string) *RowCheck {
 	return c
 }
 
+// CheckColumn is what is wrong with v as the property of that name, whatever
+// else is in the row, or nil. It is for constants; rows have a RowCheck.
+func (s *Schema) CheckColumn(name string, v value.Value) *Violation {
+	c := compileColumn(name, propertyOf(parts(s.root), name))
+	return c.check(v, s)
+}
+
 // missing is what is wrong with rows that cannot have a required member.
 func missing(required, columns []string) *Violation {
 	for _, name := range required {

@@ -60,7 +60,8 @@ func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
 	if set == anything {
 		set = implied(all)
 	}
-	shape := &value.Shape{Nullable: set&null != 0, Doc: doc(all)}
+	// a schema that names no type does not say that null is one of them
+	shape := &value.Shape{Nullable: set&null != 0 && set != anything, Doc: doc(all)}
 	b.made++
 	for _, part := range all {
 		if b.on[part] || b.made > maxShapes {
@@ -83,9 +84,10 @@ func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
 		shape.Open = !closed(all)
 		b.addChoices(shape, all)
 	case value.List:
-		shape.Elem = b.elem(all)
+		shape.Elem, shape.Least = b.elem(all), leastOf(all, func(s *jsonschema.Schema) *int { return s.MinItems })
 	case value.String:
 		shape.Enum, shape.Format = enumOf(all), formatOf(all)
+		shape.Least = leastOf(all, func(s *jsonschema.Schema) *int { return s.MinLength })
 		if b.dates {
 			shape.Kind = dateKind(all)
 		}
@@ -135,6 +137,17 @@ func dateKind(all []*jsonschema.Schema) value.Kind {
 	default:
 		return value.String
 	}
+}
+
+// leastOf is the greatest of a bound that several parts may set.
+func leastOf(all []*jsonschema.Schema, bound func(*jsonschema.Schema) *int) int {
+	most := 0
+	for _, part := range all {
+		if n := bound(part); n != nil {
+			most = max(most, *n)
+		}
+	}
+	return most
 }
 
 func formatOf(all []*jsonschema.Schema) string {
@@ -256,7 +269,7 @@ func mergeFields(shape, branch *value.Shape, branches []*value.Shape) {
 			default:
 				merged.Nullable = merged.Nullable || seen.Nullable
 				if seen != f.Shape {
-					merged.Enum = nil
+					merged.Enum, merged.Least = nil, 0
 				}
 			}
 		}

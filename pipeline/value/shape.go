@@ -9,9 +9,11 @@ type Shape struct {
 	Nullable bool     // it may be null, or absent
 	Fields   []Field  // of an object, in the order of its declaration
 	Open     bool     // an object may have names that Fields does not list
-	Elem     *Shape   // of a list; nil is unknown
+	Elem     *Shape   // of a list; of an object that an expression makes: of all members that Fields does not list; nil is unknown
 	Enum     []string // the texts that a string may have, where they are listed
 	Format   string   // of a string: "date-time", "email"; empty: none is said
+	Least    int      // how many characters a string, or items a list, has at least
+	Mixed    []Kind   // the kinds it may have where an expression mixes some; Kind is Null then
 	Doc      string
 	Span     diag.Span // where it is declared; zero where it is not
 }

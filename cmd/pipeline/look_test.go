@@ -51,7 +51,7 @@ func TestLookingOverATape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, "new.yaml", strings.Replace(string(text), "email: email", "email: upper(email)", 1))
+	put(t, "new.yaml", strings.Replace(string(text), "email: email", `email: upper(email ?? "")`, 1))
 	says(t, 1, []string{"there is nothing to compare over"}, "diff", "m.yaml", "new.yaml")
 	calls(0)
 

@@ -41,6 +41,17 @@ func (c *compiler) source() {
 	c.limit(d, connector)
 	c.keeping(d, connector)
 	c.sourceSchema(d.Schema)
+	c.drift(d.Drift)
+}
+
+// drift is what becomes of a run whose records are not as their schema says.
+func (c *compiler) drift(t Text) {
+	src := &c.plan.source
+	src.driftFails = c.word(t, "warn", "fail") == "fail"
+	if !t.Missing() && src.schema == "" {
+		c.err("unused-drift", t.Span(), "drift says what to do where records are not as their schema says, and this source has no schema",
+			"name one under schema: (pipeline discover writes it), or remove drift")
+	}
 }
 
 func (c *compiler) connector(d SourceDecl) (ConnectorDecl, SourceConnector, bool) {
@@ -197,11 +208,13 @@ func (c *compiler) sourceSchema(t Text) {
 	if !t.Missing() {
 		name, src, ok := c.open(t, c.expand(t))
 		if !ok {
+			c.plan.source.schema = t.Value // meant to be there
 			return
 		}
 		doc = Document{Name: name, Text: src}
 		open = c.setup.Files.Open
 	}
+	c.plan.source.schema, c.plan.source.ownSchema = doc.Name, !t.Missing()
 	if doc.Name == "" {
 		return
 	}

@@ -146,6 +146,7 @@ type SourceDecl struct {
 	Sync        Text // full or incremental
 	Tape        Text // on or off
 	Resume      Text // how long an interrupted run can be gone on with
+	Drift       Text // warn or fail
 
 	at diag.Span
 }

@@ -93,7 +93,7 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 	}
 	entries := p.unique(e.value)
 	known := map[string]*Text{"connection": &d.Connection, "stream": &d.Stream, "schema": &d.Schema, "rate": &d.Rate, "concurrency": &d.Concurrency, "rate_override": &d.Override,
-		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume}
+		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume, "drift": &d.Drift}
 	for _, e := range entries {
 		if into, ok := known[e.key.Value]; ok {
 			*into = p.text(e, e.key.Value)

@@ -129,11 +129,12 @@ func (s *scanner) pair() (question, answer string, err error) {
 	return question, answer, nil
 }
 
-// maxNew is how many new questions a machine remembers.
+// maxNew is how many new questions a machine remembers of a record.
 const maxNew = 20
 
-// NewQuestions are questions that stood in a record though the schema, which
-// lists the questions of the form, does not have them.
+// NewQuestions are questions that stood in the record, as far as it was looked
+// at, though the schema, which lists the questions of the form, does not have
+// them. They are overwritten by those of the next one.
 func (m *Machine) NewQuestions() []string { return m.fresh }
 
 // watch looks for questions that the form of the running program does not have;

@@ -40,7 +40,7 @@ type Machine struct {
 
 	asked   map[string]bool // the questions that stood in a list
 	form    []string        // the questions that the running program's schema lists
-	fresh   []string        // questions that it does not
+	fresh   []string        // questions of this record that it does not
 	watched *byte           // the list that was looked through for those last
 
 	covered map[*Program][]bool // the branches that were taken, by program
@@ -63,7 +63,7 @@ func NewMachine(now time.Time) *Machine {
 
 // NextRecord says that the slots from here on are of another record, whose text
 // may lie where that of the last one did.
-func (m *Machine) NextRecord() { m.watched = nil }
+func (m *Machine) NextRecord() { m.watched, m.fresh = nil, m.fresh[:0] }
 
 // Codes of EvalErrors.
 const (

@@ -16,13 +16,21 @@ import (
 	"pipeline/pipeline/value"
 )
 
-// source finds the connector, decodes its options and learns what is known of
-// its records.
+// source is what is read, and what is known of its records.
 func (c *compiler) source() {
+	if c.reading() {
+		c.sourceSchema(c.m.Source.Schema)
+		c.drift(c.m.Source.Drift)
+	}
+}
+
+// reading finds the connector and decodes its options: all that it takes to read
+// records.
+func (c *compiler) reading() bool {
 	d := c.m.Source
 	decl, connector, ok := c.connector(d)
 	if !ok {
-		return
+		return false
 	}
 	src := &c.plan.source
 	src.connector = connector
@@ -40,8 +48,7 @@ func (c *compiler) source() {
 	}
 	c.limit(d, connector)
 	c.keeping(d, connector)
-	c.sourceSchema(d.Schema)
-	c.drift(d.Drift)
+	return true
 }
 
 // drift is what becomes of a run whose records are not as their schema says.

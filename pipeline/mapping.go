@@ -148,7 +148,8 @@ type SourceDecl struct {
 	Resume      Text // how long an interrupted run can be gone on with
 	Drift       Text // warn or fail
 
-	at diag.Span
+	at    diag.Span
+	diags diag.List // what is wrong with its form
 }
 
 // RejectsDecl is the rejects: of a mapping.

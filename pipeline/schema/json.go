@@ -28,8 +28,8 @@ type node struct {
 	members []member
 	items   []*node
 	span    diag.Span
-	from    int // bytes into the text, a BOM left out …
-	to      int // … and where it ends
+	from    int    // bytes into the text, a BOM left out …
+	to      int    // … and where it ends
 	target  string // of a $ref into another file: the address it goes by inside
 }
 

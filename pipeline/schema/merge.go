@@ -355,4 +355,3 @@ func drop(n *node, keyword string) (edit, bool) {
 	}
 	return e, true
 }
-

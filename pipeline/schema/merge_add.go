@@ -16,8 +16,9 @@ import (
 // returns the schema with what was changed in it. All records of the sample were
 // given to Add before.
 func (m *Merge) Finish(s *Sample) (text []byte, changes []Change, err error) {
-	a := &additions{merge: m, members: map[*node][]string{}, places: map[*node]map[string]*addition{}}
+	a := &additions{merge: m, index: map[place]*addition{}, maps: map[*node]bool{}}
 	a.value(parts(m.schema.root), &s.root, "", "")
+	a.list = slices.DeleteFunc(a.list, func(add *addition) bool { return add.keyword == "properties" && a.maps[add.host] })
 	edits := a.edits()
 	changed := m.text
 	for _, e := range edits {
@@ -26,31 +27,63 @@ func (m *Merge) Finish(s *Sample) (text []byte, changes []Change, err error) {
 	if _, diags := Compile(m.name, []byte(changed), m.open); diags.HasErrors() {
 		return nil, nil, fmt.Errorf("add to %s: %s", m.name, diags[0].Message)
 	}
-	return []byte(changed), append(m.changes, a.changes...), nil
+	for _, add := range a.list {
+		if add.empty == nil { // else it is said already that the name may be there
+			m.changes = append(m.changes, add.change)
+		}
+	}
+	return []byte(changed), m.changes, nil
 }
 
-// additions are what is put into a schema, by the place where it goes.
+// additions are what is put into a schema, in the order in which it was met.
 type additions struct {
-	merge   *Merge
-	order   []*node                        // that get something, as they were met
-	members map[*node][]string             // new keywords of a schema
-	places  map[*node]map[string]*addition // new properties of a schema
-	names   []*addition                    // they, as they were met
-	changes []Change
+	merge *Merge
+	list  []*addition
+	index map[place]*addition
+	maps  map[*node]bool // schemas that are those of maps too, whose names are data
 }
 
-// addition is a new property.
+// place is where something goes: under a keyword of the schema host, and with
+// "properties" under a name.
+type place struct {
+	host          *node
+	keyword, name string // items, enum or properties
+}
+
+// addition is what was seen of a place. A schema that is used at several places
+// of a record has seen all of them.
 type addition struct {
-	name, parent string
-	host         *node // the schema that gets it …
-	empty        *node // … or an empty one that is filled in
-	seen         seen
+	place
+	parent   string
+	change   Change
+	empty    *node // a schema to be filled in, which is there already
+	nullable bool  // of an enum: the schema allows null
+	seen     *seen
+}
+
+// add adds something that the schema does not have.
+func (a *additions) add(what addition) {
+	if there := a.index[what.place]; there != nil {
+		there.seen.merge(what.seen)
+		return
+	}
+	a.index[what.place] = &what
+	a.list = append(a.list, &what)
+}
+
+// found is the change of having found something.
+func found(path string, s *seen) Change {
+	return Change{Kind: Added, Path: path, Text: typeNouns(typeNames(s.types))}
 }
 
 // value adds what was seen of a value of which all is said.
 func (a *additions) value(all []*jsonschema.Schema, s *seen, path, parent string) {
-	if s.names != nil && !s.names.isMap() {
+	switch {
+	case s.names == nil:
+	case !s.names.isMap():
 		a.object(all, s.names, path, parent)
+	default:
+		a.maps[a.host(all, "properties")] = true
 	}
 	if s.items == nil || s.items.count == 0 {
 		return
@@ -74,9 +107,8 @@ func (a *additions) value(all []*jsonschema.Schema, s *seen, path, parent string
 		a.value(parts(items...), s.items, path+"[]", parent)
 		return
 	}
-	if host := a.host(all, ""); host != nil && path != "" {
-		a.keyword(host, `"items": `+indented(schemaText(s.items, parent, 1), a.merge.leadWithin(host)))
-		a.changes = append(a.changes, Change{Kind: Added, Path: path + "[]", Text: typeNouns(typeNames(s.items.types))})
+	if host := a.host(all, ""); host != nil {
+		a.add(addition{place: place{host: host, keyword: "items"}, parent: parent, seen: s.items, change: found(path+"[]", s.items)})
 	}
 }
 
@@ -91,11 +123,11 @@ func (a *additions) object(all []*jsonschema.Schema, n *names, path, parent stri
 		case slices.Contains(optional, member.name):
 		case a.merge.declared[path+"\x00"+member.name] && p.declared != nil:
 			empty := a.merge.schema.node(p.declared).get("properties").get(member.name)
-			a.property(&addition{name: member.name, parent: parent, host: a.merge.schema.node(p.declared), empty: empty, seen: member.seen}, within)
+			a.add(addition{place: place{a.merge.schema.node(p.declared), "properties", member.name}, parent: parent, empty: empty, seen: &member.seen})
 		case len(p.schemas) > 0:
 			a.value(parts(p.schemas...), &member.seen, within, parent)
 		case !p.forbidden && host != nil:
-			a.property(&addition{name: member.name, parent: parent, host: host, seen: member.seen}, within)
+			a.add(addition{place: place{host, "properties", member.name}, parent: parent, seen: &member.seen, change: found(within, &member.seen)})
 		}
 	}
 	a.questions(all, n, path)
@@ -150,30 +182,6 @@ func (s *Schema) nodeIn(sch *jsonschema.Schema) *node {
 	return s.node(sch)
 }
 
-func (a *additions) keyword(host *node, text string) {
-	if _, ok := a.members[host]; !ok {
-		a.order = append(a.order, host)
-	}
-	a.members[host] = append(a.members[host], text)
-}
-
-// property adds a property to a schema, once, also where the schema is that of
-// several places.
-func (a *additions) property(add *addition, path string) {
-	if a.places[add.host] == nil {
-		a.places[add.host] = map[string]*addition{}
-	}
-	if there := a.places[add.host][add.name]; there != nil {
-		there.seen.merge(&add.seen)
-		return
-	}
-	a.places[add.host][add.name] = add
-	a.names = append(a.names, add)
-	if add.empty == nil {
-		a.changes = append(a.changes, Change{Kind: Added, Path: path, Text: typeNouns(typeNames(add.seen.types))})
-	}
-}
-
 // questions lists the questions of a form that the schema declares and does not
 // list.
 func (a *additions) questions(all []*jsonschema.Schema, n *names, path string) {
@@ -186,7 +194,9 @@ func (a *additions) questions(all []*jsonschema.Schema, n *names, path string) {
 		return
 	}
 	schemas := parts(question.schemas...)
+	nullable := true
 	for _, part := range schemas {
+		nullable = nullable && allowed(part)&null != 0
 		if part.Enum != nil || part.Const != nil || allowed(part)&^null != text || a.merge.schema.node(part).get("$comment") != nil {
 			return
 		}
@@ -195,9 +205,8 @@ func (a *additions) questions(all []*jsonschema.Schema, n *names, path string) {
 	if host == nil {
 		return
 	}
-	list := bracketed("[", literals(m.texts.questions(), allowed(schemas[0])&null != 0), "]", 1)
-	a.keyword(host, `"enum": `+indented(list, a.merge.leadWithin(host)))
-	a.changes = append(a.changes, Change{Kind: Added, Path: join(path, questionName), Text: counted(len(m.texts.questions()), "question")})
+	a.add(addition{place: place{host: host, keyword: "enum"}, nullable: nullable, seen: &m.seen,
+		change: Change{Kind: Added, Path: join(path, questionName), Text: counted(len(m.texts.questions()), "question")}})
 }
 
 func counted(n int, noun string) string {
@@ -209,42 +218,61 @@ func counted(n int, noun string) string {
 
 // edits are the additions as edits of the text, the last place first.
 func (a *additions) edits() []edit {
-	m := a.merge
-	properties := map[*node][]string{}
+	members := map[*node][]string{} // that go into an object of the file
+	var order []*node
+	put := func(into *node, text string) {
+		if members[into] == nil {
+			order = append(order, into)
+		}
+		members[into] = append(members[into], text)
+	}
 	var edits []edit
-	for _, add := range a.names {
-		if add.empty != nil {
-			edits = append(edits, edit{from: add.empty.from, to: add.empty.to, text: indented(schemaText(&add.seen, add.parent, 1), m.lead(add.empty.from))})
-			continue
+	var bare []*node // schemas that get their first properties …
+	first := map[*node][]string{}
+	for _, add := range a.list {
+		under := add.host.get("properties")
+		switch {
+		case add.empty != nil:
+			edits = append(edits, edit{from: add.empty.from, to: add.empty.to, text: indented(add.text(), a.merge.lead(add.empty.from))})
+		case add.keyword != "properties":
+			put(add.host, add.member(a.merge.leadWithin(add.host)))
+		case under != nil:
+			put(under, add.member(a.merge.leadWithin(under)))
+		default:
+			if first[add.host] == nil {
+				bare = append(bare, add.host)
+			}
+			first[add.host] = append(first[add.host], add.member(a.merge.leadWithin(add.host)+"  "))
 		}
-		lead := m.leadWithin(add.host) + "  "
-		if under := add.host.get("properties"); under != nil {
-			lead = m.leadWithin(under)
-		}
-		properties[add.host] = append(properties[add.host], quote(add.name)+": "+indented(schemaText(&add.seen, add.parent, 1), lead))
 	}
-	for _, add := range a.names {
-		list := properties[add.host]
-		if list == nil || add.empty != nil {
-			continue
-		}
-		delete(properties, add.host)
-		if under := add.host.get("properties"); under != nil {
-			e := edit{}
-			e.from, e.to, e.text = m.insertInto(under, list)
-			edits = append(edits, e)
-			continue
-		}
-		lead := "\n" + m.leadWithin(add.host)
-		a.keyword(add.host, `"properties": {`+lead+"  "+strings.Join(list, ","+lead+"  ")+lead+"}")
+	for _, host := range bare {
+		lead := "\n" + a.merge.leadWithin(host)
+		put(host, `"properties": {`+lead+"  "+strings.Join(first[host], ","+lead+"  ")+lead+"}")
 	}
-	for _, host := range a.order {
-		e := edit{}
-		e.from, e.to, e.text = m.insertInto(host, a.members[host])
-		edits = append(edits, e)
+	for _, into := range order {
+		edits = append(edits, a.merge.insertAll(into, members[into])...)
 	}
 	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(b.from, a.from) })
 	return edits
+}
+
+// text is what was seen, made for the indent 1.
+func (add *addition) text() string { return schemaText(add.seen, add.parent, 1) }
+
+// member is the addition as a member of an object whose members are indented by
+// lead.
+func (add *addition) member(lead string) string {
+	switch add.keyword {
+	case "properties":
+		return quote(add.name) + ": " + indented(add.text(), lead)
+	case "items":
+		return `"items": ` + indented(add.text(), lead)
+	}
+	questions := add.seen.texts.questions()
+	if questions == nil {
+		return unlisted
+	}
+	return `"enum": ` + indented(bracketed("[", literals(questions, add.nullable), "]", 1), lead)
 }
 
 // indented is text that was made for the indent 1, to stand behind a key whose
@@ -274,6 +302,24 @@ func (m *Merge) between(at int) string {
 		return ", "
 	}
 	return ",\n" + line
+}
+
+// insertAll puts members into an object. One that stands on one line gets lines
+// for its members where that would be too long.
+func (m *Merge) insertAll(n *node, items []string) []edit {
+	text, lead := strings.Join(items, ", "), "\n"+m.lead(n.from)
+	if len(n.members) == 0 || n.span.Start.Line != n.span.End.Line || !strings.Contains(text, "\n") && n.to-n.from+len(text) <= lineWidth {
+		var e edit
+		e.from, e.to, e.text = m.insertInto(n, items)
+		return []edit{e}
+	}
+	at, before := n.from+1, ""
+	var edits []edit
+	for _, member := range n.members { // what is between them, so that they may be changed themselves
+		edits = append(edits, edit{from: at, to: member.from, text: before + lead + "  "})
+		at, before = member.value.to, ","
+	}
+	return append(edits, edit{from: at, to: n.to - 1, text: before + lead + "  " + strings.Join(items, before+lead+"  ") + lead})
 }
 
 // insertInto is where items are put behind the last one of an object or a list,

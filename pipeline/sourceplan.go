@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"pipeline/pipeline/diag"
@@ -43,6 +44,16 @@ func (p *SourcePlan) Connector() string { return p.plan.source.connector.Name }
 
 // From is the connector and its stream.
 func (p *SourcePlan) From() string { return p.plan.From() }
+
+// Input is the name of the file that is read; empty: it is none.
+func (p *SourcePlan) Input() string {
+	for _, o := range p.plan.source.connector.Options {
+		if path := p.plan.source.options.String(o.Name); o.Type == TypeInput && path != "" {
+			return filepath.Base(path)
+		}
+	}
+	return ""
+}
 
 // Remote reports whether the source is called over the network.
 func (p *SourcePlan) Remote() bool { return p.plan.Remote() }

@@ -78,12 +78,8 @@ func found(path string, s *seen) Change {
 
 // value adds what was seen of a value of which all is said.
 func (a *additions) value(all []*jsonschema.Schema, s *seen, path, parent string) {
-	switch {
-	case s.names == nil:
-	case !s.names.isMap():
+	if s.names != nil {
 		a.object(all, s.names, path, parent)
-	default:
-		a.maps[a.host(all, "properties")] = true
 	}
 	if s.items == nil || s.items.count == 0 {
 		return
@@ -112,13 +108,27 @@ func (a *additions) value(all []*jsonschema.Schema, s *seen, path, parent string
 	}
 }
 
+// object adds what was seen of an object. One that is a map gets no names, but
+// what is said of its members may get something.
 func (a *additions) object(all []*jsonschema.Schema, n *names, path, parent string) {
+	if n.isMap() {
+		a.maps[a.host(all, "properties")] = true
+	}
+	if n.others != nil {
+		for _, part := range all {
+			if said, ok := part.AdditionalProperties.(*jsonschema.Schema); ok {
+				a.value(parts(said), n.others, join(path, "*"), "")
+			}
+			for _, name := range a.merge.schema.declaredNames([]*jsonschema.Schema{part}) {
+				a.value(parts(part.Properties[name]), n.others, join(path, name), "")
+			}
+		}
+		return
+	}
 	optional := choiceNames(all)
 	for _, member := range n.list {
 		within, p := join(path, member.name), propertyOf(all, member.name)
-		if member.types&(object|array) != 0 {
-			parent = member.name
-		}
+		parent := member.parent(parent)
 		switch host := a.host(all, "properties"); {
 		case slices.Contains(optional, member.name):
 		case a.merge.declared[path+"\x00"+member.name] && p.declared != nil:

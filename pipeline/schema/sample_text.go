@@ -143,7 +143,7 @@ func isWord(s string, most int) bool {
 var personal = []string{
 	"first", "last", "given", "family", "middle", "surname", "forename", "nickname", "full", "initials", "person", "people", "attendee", "guest", "contact", "owner", "buyer", "user", "username", "login",
 	"email", "mail", "phone", "mobile", "tel", "telephone", "fax", "whatsapp", "address", "street", "zip", "postcode", "postal", "city", "town", "suburb",
-	"birth", "birthday", "birthdate", "dob", "age", "gender", "sex", "nationality", "religion", "passport", "nric", "ssn", "id", "uuid", "guid", "uid", "token", "password", "secret", "key", "hash", "barcode", "qr", "code",
+	"country", "birth", "birthday", "birthdate", "dob", "age", "gender", "sex", "nationality", "religion", "passport", "nric", "ssn", "id", "uuid", "guid", "uid", "token", "password", "secret", "key", "hash", "barcode", "qr", "code",
 	"company", "organisation", "organization", "employer", "job", "position", "bio", "about", "comment", "comments", "note", "notes", "message", "remark", "remarks", "description", "answer", "diet", "dietary", "allergy", "allergies", "medical", "health", "accessibility",
 	"ip", "url", "link", "website", "photo", "image", "avatar", "linkedin", "twitter", "facebook", "instagram", "iban", "card", "account",
 }

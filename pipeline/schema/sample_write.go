@@ -15,7 +15,7 @@ func (s *Sample) Text(from string) []byte {
 	return append([]byte(schemaText(&s.root, "", 0,
 		`"$schema": "https://json-schema.org/draft/2020-12/schema"`,
 		`"title": `+quote("record of "+from),
-		`"description": `+quote(fmt.Sprintf("Written by pipeline discover from %d records. It is a claim, not a filter: no record is rejected for it.", s.root.count)),
+		`"description": `+quote(fmt.Sprintf("Written by pipeline discover from %s. It is a claim, not a filter: no record is rejected for it.", counted(s.root.count, "record"))),
 	)), '\n')
 }
 
@@ -98,9 +98,7 @@ const unlisted = `"$comment": "the questions are too many, or hold people's data
 // memberText is the schema of a member. The questions of a form are listed
 // however rare they are: expressions ask for them by their text.
 func memberText(n *names, m *named, parent string, indent int) string {
-	if m.types&(object|array) != 0 {
-		parent = m.name
-	}
+	parent = m.parent(parent)
 	if m.name != questionName || !n.asks() || m.texts == nil || m.types&^null != text {
 		return schemaText(&m.seen, parent, indent)
 	}
@@ -109,6 +107,15 @@ func memberText(n *names, m *named, parent string, indent int) string {
 		listed = `"enum": ` + bracketed("[", literals(questions, m.types&null != 0), "]", indent+1)
 	}
 	return objectText([]string{`"type": ` + typeText(m.types), listed}, indent)
+}
+
+// parent is the name by which the member is judged, that of the object it is in
+// being parent; its own where it holds others.
+func (m *named) parent(parent string) string {
+	if m.types&(object|array) != 0 {
+		return m.name
+	}
+	return parent
 }
 
 // literals are values as JSON has them.

@@ -30,9 +30,9 @@ const codeDrift = "source-drift"
 
 // Drift is one way in which records differ from what the source's schema says.
 type Drift struct {
-	Kind  string `json:"kind"`           // new-field, new-question, new-value, other-type or null
-	Field string `json:"field"`          // such as ticket.name; empty for a question
-	What  string `json:"what,omitempty"` // the question, the value, or the type that it is
+	Kind  string `json:"kind"`            // new-field, new-question, new-value, other-type or null
+	Field string `json:"field,omitempty"` // such as ticket.name; empty for a question
+	What  string `json:"what,omitempty"`  // the question, the value, or the type that it is
 	Count int    `json:"count"`
 	Page  int    `json:"page,omitempty"` // where the first one stood
 	Item  int    `json:"item,omitempty"`
@@ -156,8 +156,10 @@ func typeNoun(k value.Kind) string {
 		return "a list"
 	case value.Boolean:
 		return "true or false"
+	case value.Float:
+		return "a number with a fraction"
 	default:
-		return "a number of another kind"
+		return "a number"
 	}
 }
 

@@ -144,8 +144,12 @@ func (m *Machine) watch(list string) {
 		return
 	}
 	m.watched = unsafe.StringData(list)
+	next := 0                                                  // forms keep their order, mostly
 	_ = m.pairs(list, func(question, _ string) (bool, error) { // what is wrong with the list is said by who asks it
 		if len(question) < 2 || question[0] != '"' {
+			return true, nil
+		}
+		if next = following(m.form, question[1:len(question)-1], next); next > 0 {
 			return true, nil
 		}
 		for _, known := range m.form {
@@ -159,6 +163,22 @@ func (m *Machine) watch(list string) {
 		}
 		return len(m.fresh) < maxNew, err
 	})
+}
+
+// following is the place behind that of question in form, looked for from a place
+// on and then from the start; 0 where it is not there to the letter.
+func following(form []string, question string, from int) int {
+	for i := from; i < len(form); i++ {
+		if form[i] == question {
+			return i + 1
+		}
+	}
+	for i := range min(from, len(form)) {
+		if form[i] == question {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // asks reports whether the JSON text raw is the question.

@@ -28,7 +28,7 @@ type Break struct {
 	Kind BreakKind
 	Path string     // of the field, such as "ticket.name"; of NewName the object it is in
 	Text string     // the new name, or the new value
-	Type value.Kind // what a value of a new type is
+	Type value.Kind // what a value of a new type is; Float: a number with a fraction
 }
 
 // claim is what is said of one value.
@@ -120,8 +120,10 @@ func (d *Decoder) hold(c *claim, kind value.Kind, text string) {
 		if c.never {
 			d.broken(Break{Kind: Missing, Path: c.path})
 		}
-	case c.kinds != 0 && c.kinds&(1<<kind) == 0, c.whole && !isWhole(text):
+	case c.kinds != 0 && c.kinds&(1<<kind) == 0:
 		d.broken(Break{Kind: NewType, Path: c.path, Type: kind})
+	case c.whole && !isWhole(text):
+		d.broken(Break{Kind: NewType, Path: c.path, Type: value.Float})
 	case c.enum != nil && !slices.Contains(c.enum, text):
 		d.broken(Break{Kind: NewValue, Path: c.path, Text: text})
 	}

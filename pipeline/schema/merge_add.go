@@ -73,7 +73,11 @@ func (a *additions) add(what addition) {
 
 // found is the change of having found something.
 func found(path string, s *seen) Change {
-	return Change{Kind: Added, Path: path, Text: typeNouns(typeNames(s.types))}
+	text := typeNouns(typeNames(s.types))
+	if s.types == null {
+		text = "always null"
+	}
+	return Change{Kind: Added, Path: path, Text: text}
 }
 
 // value adds what was seen of a value of which all is said.

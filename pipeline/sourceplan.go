@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,7 +75,7 @@ func (r ReadRecord) Where() string { return placeOf(r.Page, r.Item, r.Line) }
 // Taped is when the last complete run began whose tape is in the state folder,
 // if it fetched what this source would; ok is false where there is none.
 func (p *SourcePlan) Taped(state string) (began time.Time, ok bool, err error) {
-	if _, err := os.Stat(state); err != nil || !p.plan.source.tape {
+	if _, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) || !p.plan.source.tape {
 		return time.Time{}, false, nil
 	}
 	store, err := tape.Open(state)

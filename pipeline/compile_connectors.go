@@ -56,7 +56,7 @@ func (c *compiler) drift(t Text) {
 	src := &c.plan.source
 	src.driftFails = c.word(t, "warn", "fail") == "fail"
 	if !t.Missing() && src.schema == "" {
-		c.err("unused-drift", t.Span(), "drift says what to do where records are not as their schema says, and this source has no schema",
+		c.err(codeDrift, t.Span(), "drift says what to do where records are not as their schema says, and this source has no schema",
 			"name one under schema: (pipeline discover writes it), or remove drift")
 	}
 }

@@ -201,12 +201,9 @@ func cropped(s string, most int) string {
 // addDrift adds what a mapped page has to that of the run.
 func (r *run) addDrift(j *job) {
 	for _, d := range j.drift.list {
-		rec, count := &j.page.Records[d.Item], d.Count
-		r.drift.add(Drift{Kind: d.Kind, Field: d.Field, What: d.What}, count, func(first *Drift) {
-			first.Page, first.Line = j.page.Number, rec.Line
-			if first.Page > 0 {
-				first.Item = j.page.First + d.Item + 1
-			}
+		at := j.page.place(d.Item)
+		r.drift.add(Drift{Kind: d.Kind, Field: d.Field, What: d.What}, d.Count, func(first *Drift) {
+			first.Page, first.Item, first.Line = at.page, at.item, at.line
 		})
 	}
 }

@@ -136,10 +136,8 @@ func (r *run) readAll(ctx context.Context, source Source, see func(ReadRecord) e
 // readRecord is a record of a page, held against what a run takes for one.
 func readRecord(dec *jsonrow.Decoder, page *Page, i int) ReadRecord {
 	rec := &page.Records[i]
-	out := ReadRecord{Text: rec.Text, Page: page.Number, Line: rec.Line}
-	if out.Page > 0 {
-		out.Item = page.First + i + 1
-	}
+	at := page.place(i)
+	out := ReadRecord{Text: rec.Text, Page: at.page, Item: at.item, Line: at.line}
 	switch err := dec.Decode(rec.Text, nil); {
 	case rec.Fault != nil:
 		out.Reject = fmt.Errorf("%s: %s", rec.Fault.Code, rec.Fault.Reason)

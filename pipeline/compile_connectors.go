@@ -16,13 +16,21 @@ import (
 	"pipeline/pipeline/value"
 )
 
-// source finds the connector, decodes its options and learns what is known of
-// its records.
+// source is what is read, and what is known of its records.
 func (c *compiler) source() {
+	if c.reading() {
+		c.sourceSchema(c.m.Source.Schema)
+		c.drift(c.m.Source.Drift)
+	}
+}
+
+// reading finds the connector and decodes its options: all that it takes to read
+// records.
+func (c *compiler) reading() bool {
 	d := c.m.Source
 	decl, connector, ok := c.connector(d)
 	if !ok {
-		return
+		return false
 	}
 	src := &c.plan.source
 	src.connector = connector
@@ -40,7 +48,17 @@ func (c *compiler) source() {
 	}
 	c.limit(d, connector)
 	c.keeping(d, connector)
-	c.sourceSchema(d.Schema)
+	return true
+}
+
+// drift is what becomes of a run whose records are not as their schema says.
+func (c *compiler) drift(t Text) {
+	src := &c.plan.source
+	src.driftFails = c.word(t, "warn", "fail") == "fail"
+	if !t.Missing() && src.schema == "" {
+		c.err(codeDrift, t.Span(), "drift says what to do where records are not as their schema says, and this source has no schema",
+			"name one under schema: (pipeline discover writes it), or remove drift")
+	}
 }
 
 func (c *compiler) connector(d SourceDecl) (ConnectorDecl, SourceConnector, bool) {
@@ -197,11 +215,13 @@ func (c *compiler) sourceSchema(t Text) {
 	if !t.Missing() {
 		name, src, ok := c.open(t, c.expand(t))
 		if !ok {
+			c.plan.source.schema = t.Value // meant to be there
 			return
 		}
 		doc = Document{Name: name, Text: src}
 		open = c.setup.Files.Open
 	}
+	c.plan.source.schema, c.plan.source.ownSchema = doc.Name, !t.Missing()
 	if doc.Name == "" {
 		return
 	}

@@ -4,6 +4,7 @@ package pipeline
 // types against the target's.
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -189,15 +190,18 @@ func (c *compiler) elementName(name string, list *expression.Program) {
 	if c.scope.Record != nil {
 		record = *c.scope.Record
 	}
-	element := &value.Shape{}
-	if list != nil {
-		if s := list.Shape(); s != nil && s.Elem != nil {
-			element = s.Elem
-		}
-	}
+	element := cmp.Or(elementOf(list), &value.Shape{})
 	record.Fields = slices.DeleteFunc(slices.Clone(record.Fields), func(f value.Field) bool { return f.Name == name })
 	record.Fields = append(record.Fields, value.Field{Name: name, Shape: element})
 	c.scope.Record = &record
+}
+
+// elementOf is what is known of the elements of a list; nil where nothing is.
+func elementOf(list *expression.Program) *value.Shape {
+	if list == nil || list.Shape() == nil {
+		return nil
+	}
+	return list.Shape().Elem
 }
 
 // level is which level of each: has that name, or -1; of two the inner one.
@@ -213,13 +217,13 @@ func (c *compiler) level(name string, levels int) int {
 // bind gives every expression the slots that it reads, now that all are known.
 func (c *compiler) bind() {
 	p := c.plan
-	p.projection = jsonrow.NewProjection(c.record.list)
+	p.projection = jsonrow.NewClaimed(c.record.list, p.record, "")
 	p.slots = len(c.record.list)
 	for _, path := range c.record.list {
 		p.paths = append(p.paths, strings.Join(path, "."))
 	}
 	for i := range p.each {
-		p.each[i].projection = jsonrow.NewProjection(c.each[i].list)
+		p.each[i].projection = jsonrow.NewClaimed(c.each[i].list, elementOf(p.each[i].program), p.each[i].name)
 		p.each[i].from = p.slots
 		p.slots += len(c.each[i].list)
 		for _, path := range c.each[i].list {

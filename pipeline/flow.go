@@ -84,25 +84,18 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		r.questions(mappers)
 	}
 	r.o.Cover.add(mappers)
+	r.sayDrift()
 	return stopped, err
 }
 
 // questions warns of questions that the mapping reads and no record had, for they
-// were renamed on the form or are spelt wrong, and of new ones.
+// were renamed on the form or are spelt wrong. New ones are drift.
 func (r *run) questions(mappers []*mapper) {
 	for _, question := range r.plan.questions() {
 		asked := slices.ContainsFunc(mappers, func(m *mapper) bool { return m.machine.Asked(question) })
 		if r.report.Written > 0 && !asked {
 			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no record had the question %q; was it renamed on the form?", question))
 		}
-	}
-	var fresh []string
-	for _, m := range mappers {
-		fresh = append(fresh, m.machine.NewQuestions()...)
-	}
-	slices.Sort(fresh) // whichever mapper saw it first
-	for _, question := range slices.Compact(fresh) {
-		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("the form asks a question that the schema does not list: %q", question))
 	}
 }
 
@@ -153,6 +146,12 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 // write gives one mapped page to every sink and counts what became of its
 // records.
 func (r *run) write(ctx context.Context, j *job) error {
+	r.addDrift(j)
+	if len(r.delivery.sinks) > 0 { // what they are given cannot be taken back
+		if err := r.drifts(); err != nil {
+			return err
+		}
+	}
 	if err := r.unique(j); err != nil {
 		return err
 	}

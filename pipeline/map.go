@@ -25,6 +25,7 @@ type job struct {
 	filtered int   // records that made none
 	rejected []rejected
 	lines    []byte // the rejects as they will stand in the reject file
+	drift    drift  // what differs from the source's schema; the places are items of the page
 }
 
 // rejected is a reject and its place in its page.
@@ -59,12 +60,16 @@ func (m *mapper) page(j *job) {
 	j.dec.Reset()
 	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
 	j.items = j.items[:0]
+	j.drift.reset()
 	j.mapped, j.filtered, j.rejected, j.lines = 0, 0, j.rejected[:0], j.lines[:0]
 	for i := range j.page.Records {
 		before, rows := len(j.batch.slab), len(j.items)
 		m.item = i
 		m.made = -1
 		why := m.record(j, &j.page.Records[i])
+		for _, question := range m.machine.NewQuestions() {
+			j.drift.add(Drift{Kind: driftQuestion, What: cropped(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
+		}
 		switch {
 		case why != nil:
 			j.batch.slab = j.batch.slab[:before]
@@ -81,6 +86,7 @@ func (m *mapper) page(j *job) {
 
 // record appends the rows of one record to the batch.
 func (m *mapper) record(j *job, rec *Record) *reject {
+	m.machine.NextRecord()
 	if rec.kept != nil && rec.kept.stays {
 		return &rec.kept.reject
 	}
@@ -92,8 +98,8 @@ func (m *mapper) record(j *job, rec *Record) *reject {
 		errors.As(err, &e)
 		return &reject{code: e.Code, reason: e.Reason}
 	}
+	j.drifted(m.item)
 	m.made = 0
-	m.machine.NextRecord()
 	return m.elements(j, m.plan.each)
 }
 
@@ -122,6 +128,7 @@ func (m *mapper) elements(j *job, each []eachStep) (why *reject) {
 			why = &reject{code: codeEach, field: "each " + e.name, reason: err.Error()}
 			return
 		}
+		j.drifted(m.item)
 		why = m.elements(j, each[1:])
 	})
 	if err != nil {

@@ -146,8 +146,10 @@ type SourceDecl struct {
 	Sync        Text // full or incremental
 	Tape        Text // on or off
 	Resume      Text // how long an interrupted run can be gone on with
+	Drift       Text // warn or fail
 
-	at diag.Span
+	at    diag.Span
+	diags diag.List // what is wrong with its form
 }
 
 // RejectsDecl is the rejects: of a mapping.

@@ -46,7 +46,9 @@ func (p *parser) mapping(n *yaml.Node) *Mapping {
 	m.Description = p.text(entries["description"], "description")
 	m.Where = p.expression(entries["where"], "where")
 	m.Schema = p.text(entries["schema"], "schema")
+	before := len(p.diags)
 	m.Source = p.source(entries["source"], m.at)
+	m.Source.diags = slices.Clone(p.diags[before:])
 	for _, e := range p.named(entries["each"], "each", "a name for the elements of a list, such as attendee: attendees ?? []") {
 		m.Each = append(m.Each, Named{Name: p.origins.text(e.key), Value: p.expression(e, "each "+e.key.Value)})
 	}
@@ -93,7 +95,7 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 	}
 	entries := p.unique(e.value)
 	known := map[string]*Text{"connection": &d.Connection, "stream": &d.Stream, "schema": &d.Schema, "rate": &d.Rate, "concurrency": &d.Concurrency, "rate_override": &d.Override,
-		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume}
+		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume, "drift": &d.Drift}
 	for _, e := range entries {
 		if into, ok := known[e.key.Value]; ok {
 			*into = p.text(e, e.key.Value)

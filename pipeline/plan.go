@@ -57,6 +57,10 @@ type planSource struct {
 	incremental bool
 	tape        bool          // keep what was fetched
 	resume      time.Duration // how long an interrupted run can be gone on with
+
+	schema     string // the file that says what a record is; empty: nothing does
+	ownSchema  bool   // the mapping names it
+	driftFails bool   // a record that is not as it says ends the run
 }
 
 // step is an expression with the slots that it reads.
@@ -217,6 +221,10 @@ func (p *Plan) Stream() Stream { return p.source.stream }
 
 // Record is what is known of a record, nil where nothing is.
 func (p *Plan) Record() *value.Shape { return p.record }
+
+// SourceSchema is the file that says what a record is, empty where nothing does;
+// own reports whether the mapping names it.
+func (p *Plan) SourceSchema() (file string, own bool) { return p.source.schema, p.source.ownSchema }
 
 // Limit is how fast the source is asked.
 func (p *Plan) Limit() Limit { return p.source.limit }

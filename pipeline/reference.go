@@ -65,6 +65,7 @@ var (
 		{Name: "sync", Takes: "`full`, or `incremental` where the stream can say what changed", Default: "`full`", Form: FormText, Values: []string{"full", "incremental"}},
 		{Name: "tape", Takes: "`on` keeps what was fetched beside the mapping, `off` does not", Default: "`on`", Form: FormText, Values: []string{"on", "off"}},
 		{Name: "resume", Takes: "how old an interrupted run may be to be gone on with, such as `24h`", Default: "`24h`", Form: FormText},
+		{Name: "drift", Takes: "`warn` says where records differ from their schema, `fail` ends the run for it", Default: "`warn`", Form: FormText, Values: []string{"warn", "fail"}},
 	}
 	FieldKeys = Section{
 		{Name: "value", Takes: "the expression", Default: "required", Form: FormExpression},

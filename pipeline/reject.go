@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"pipeline/pipeline/internal/jsonrow"
@@ -58,6 +60,21 @@ func (p *Page) place(i int) recordPlace {
 		at.page, at.item = p.Number, p.First+i+1
 	}
 	return at
+}
+
+// Where is where the first one stood, for people.
+func (c Cause) Where() string { return placeOf(c.Page, c.Item, c.Line) }
+
+// placeOf is where a record stood: on a page, on a line of a file, or both.
+func placeOf(page, item, line int) string {
+	var words []string
+	if page > 0 {
+		words = append(words, fmt.Sprintf("page %d item %d", page, item))
+	}
+	if line > 0 {
+		words = append(words, fmt.Sprintf("line %d", line))
+	}
+	return strings.Join(words, ", ")
 }
 
 // appendReject appends a reject as one line of JSON. It says nothing of time,

@@ -67,6 +67,7 @@ type Report struct {
 	FromTape  int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
 	Causes    []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
 	Warnings  []string      `json:"warnings,omitempty"` // what a user should look at
+	Drift     []Drift       `json:"drift,omitempty"`    // what differs from the source's schema, the most frequent first
 	Rejects   string        `json:"rejects,omitempty"`  // the reject file, where there is one
 	Targets   []string      `json:"targets"`
 	Took      time.Duration `json:"-"`
@@ -115,6 +116,7 @@ type run struct {
 	earlier  *openRejects   // what an incremental run found; nil: none
 	find     *finder        // looks up originals; nil: it cannot
 	causes   map[string]int // index in report.Causes
+	drift    drift
 	kept     kept
 	retrying bool // the records at hand are from the reject file
 	delivery delivery
@@ -259,7 +261,7 @@ func (r *run) judge() error {
 	if most := r.plan.rejects.maxPercent; 100*float64(rep.Rejected) > most*float64(rep.Read) && !r.anyRejects() {
 		return r.tooMany(fmt.Sprintf("%g%%", most))
 	}
-	return nil
+	return r.drifts()
 }
 
 func (r *run) tooMany(allowed string) error {

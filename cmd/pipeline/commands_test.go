@@ -81,7 +81,7 @@ func TestExamples(t *testing.T) {
 }
 
 func runExample(t *testing.T, line string) {
-	command, _, _ := strings.Cut(line, " > ")
+	command, into, redirected := strings.Cut(line, " > ")
 	if strings.ContainsAny(command, `"'|$&;<>\`) {
 		t.Fatalf("%q needs a shell; this test has none", line)
 	}
@@ -95,6 +95,11 @@ func runExample(t *testing.T, line string) {
 	var stdout, stderr bytes.Buffer
 	if code := run(ctx, args, strings.NewReader(""), &stdout, &stderr); code != exitDone {
 		t.Errorf("%s\nexit code %d\n%s%s", line, code, &stdout, &stderr)
+	}
+	if redirected { // the next example may read it
+		if err := os.WriteFile(into, stdout.Bytes(), 0o600); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

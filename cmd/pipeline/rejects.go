@@ -337,7 +337,7 @@ func (list *rejectList) print(a *app, mapping string, f runFlags) error {
 }
 
 func (g *rejectGroup) first() string {
-	where := place(pipeline.Cause{Page: g.First.Page, Item: g.First.Item, Line: g.First.Line})
+	where := pipeline.Cause{Page: g.First.Page, Item: g.First.Item, Line: g.First.Line}.Where()
 	switch {
 	case g.First.Value == "":
 		return where

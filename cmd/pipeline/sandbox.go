@@ -110,10 +110,9 @@ type sandbox struct {
 	close   func()
 }
 
-// startSandbox serves the API that a plan's source calls, and logs in to it as a
-// person would.
-func (a *app) startSandbox(ctx context.Context, plan *pipeline.Plan) (*sandbox, error) {
-	name := plan.SourceName()
+// startSandbox serves the API of a connector for a mapping, and logs in to it as
+// a person would.
+func (a *app) startSandbox(ctx context.Context, mapping, name string) (*sandbox, error) {
 	handler, err := a.engine.Sandbox(name, rest.SandboxOptions{})
 	if err != nil {
 		return nil, err
@@ -129,6 +128,6 @@ func (a *app) startSandbox(ctx context.Context, plan *pipeline.Plan) (*sandbox, 
 		cancel()
 		return nil, err
 	}
-	fmt.Fprintf(a.stderr, "%s: the sandbox of %s is at %s\n", plan.Name(), name, strings.TrimPrefix(s.baseURL, "http://"))
+	fmt.Fprintf(a.stderr, "%s: the sandbox of %s is at %s\n", mapping, name, strings.TrimPrefix(s.baseURL, "http://"))
 	return s, nil
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -32,6 +33,8 @@ type show struct {
 	terminal terminal      // what err is
 	events   *json.Encoder // --json; nil: none
 	lines    bool          // print a line for progress now and then
+	schema   string        // that says what the source's records are …
+	discover string        // … and the command that takes over what they are
 
 	mu       sync.Mutex
 	running  bool
@@ -62,6 +65,7 @@ func newShow(a *app, c checked, f runFlags) *show {
 	if f.replay {
 		s.rate = pipeline.Rate{} // there are no calls
 	}
+	s.schema, s.discover = discoverCommand(c, f)
 	if plan.Remote() && !f.sandbox && f.limit == 0 {
 		s.replay = "pipeline run --replay " + c.file
 	}
@@ -106,6 +110,7 @@ type summary struct {
 	Retries int     `json:"retries"`
 	Seconds float64 `json:"seconds"`
 	Error   string  `json:"error,omitempty"`
+	Code    string  `json:"code,omitempty"` // of the error, where it has one
 	Exit    int     `json:"exit"`
 }
 
@@ -203,7 +208,7 @@ func (s *show) end(r pipeline.Report, err error) result {
 	var words string
 	switch {
 	case err != nil:
-		res.exit, sum.Error = exitOf(err), err.Error()
+		res.exit, sum.Error, sum.Code = exitOf(err), err.Error(), codeOf(err)
 		words = s.failed(r, err)
 	default:
 		if r.Rejected > 0 {
@@ -267,4 +272,27 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// codeOf is the stable name of an error that has one.
+func codeOf(err error) string {
+	var coded interface{ Code() string }
+	if errors.As(err, &coded) {
+		return coded.Code()
+	}
+	return ""
+}
+
+// discoverCommand is the source's schema and the command that takes over into it
+// what the records have. A schema that is built in is written anew.
+func discoverCommand(c checked, f runFlags) (schema, command string) {
+	schema, own := c.plan.SourceSchema()
+	command = "pipeline discover "
+	if f.sandbox {
+		command += "--sandbox "
+	}
+	if own {
+		return schema, command + "--merge " + schema + " " + c.file
+	}
+	return schema, fmt.Sprintf("%s%s > %s.source.schema.json, and name that under source.schema", command, c.file, c.plan.Name())
 }

@@ -48,9 +48,27 @@ func (s *show) finished(r pipeline.Report) string {
 		causes = s.causes(r)
 	}
 	next := s.nextAfter(r)
-	room := maxSummary - len(head) - len(ledger) - len(tail) - len(next)
-	lines := deal(room, len(causes), len(targets), len(warnings))
-	return text(head, few(targets, lines[1], "  to       "), ledger, few(warnings, lines[2], "  warning  "), tail, few(causes, lines[0], "    "), next)
+	drift, differences, takeOver := s.drift(r)
+	room := maxSummary - len(head) - len(ledger) - len(tail) - len(next) - len(drift) - len(takeOver)
+	lines := deal(room, len(causes), len(targets), len(warnings), len(differences))
+	return text(head, few(targets, lines[1], "  to       "), ledger, drift, few(differences, lines[3], "    "), takeOver,
+		few(warnings, lines[2], "  warning  "), tail, few(causes, lines[0], "    "), next)
+}
+
+// shownDrift is how many differences the end of a run names.
+const shownDrift = 3
+
+// drift is what differs from the source's schema, between a line that says so and
+// one that says what to do about it.
+func (s *show) drift(r pipeline.Report) (head, differences, tail []string) {
+	if len(r.Drift) == 0 {
+		return nil, nil, nil
+	}
+	for _, d := range r.Drift {
+		differences = append(differences, fmt.Sprintf("    %s× %s (first: %s)", thousands(d.Count), d, d.Where()))
+	}
+	head = []string{s.terminal.paint(yellow, "  drift    ") + plural(len(r.Drift), "difference") + " from " + s.schema}
+	return head, few(differences, shownDrift+1, "    "), []string{"    take it over: " + s.discover}
 }
 
 // source is where the records came from, at what price.
@@ -116,9 +134,12 @@ func (s *show) failed(r pipeline.Report, err error) string {
 func (s *show) advice(err error) string {
 	var stopped *pipeline.Stopped
 	var many *pipeline.TooManyRejects
+	var drifted *pipeline.Drifted
 	var call *rest.Error
 	again := "pipeline run " + s.file
 	switch {
+	case errors.As(err, &drifted):
+		return "take it over: " + s.discover
 	case errors.As(err, &stopped), strings.Contains(err.Error(), "\n"): // it is said
 		return ""
 	case errors.As(err, &many):
@@ -143,20 +164,9 @@ func (s *show) advice(err error) string {
 func (s *show) causes(r pipeline.Report) []string {
 	var lines []string
 	for _, c := range byCount(r.Causes) {
-		lines = append(lines, fmt.Sprintf("    %s× %s: %s (first: %s)", thousands(c.Count), kind(c), c.Reason, place(c)))
+		lines = append(lines, fmt.Sprintf("    %s× %s: %s (first: %s)", thousands(c.Count), kind(c), c.Reason, c.Where()))
 	}
 	return lines
-}
-
-func place(c pipeline.Cause) string {
-	var words []string
-	if c.Page > 0 {
-		words = append(words, fmt.Sprintf("page %d item %d", c.Page, c.Item))
-	}
-	if c.Line > 0 {
-		words = append(words, fmt.Sprintf("line %d", c.Line))
-	}
-	return strings.Join(words, ", ")
 }
 
 // deal gives room lines out to lists that want so many, one line at a time, the

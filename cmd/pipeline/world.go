@@ -30,7 +30,12 @@ func (a *app) world(c checked) *pipeline.World {
 // enterSandbox makes a run read from the sandbox of its connector instead of from
 // the platform. leave ends the sandbox.
 func (a *app) enterSandbox(ctx context.Context, plan *pipeline.Plan, o *pipeline.RunOptions) (leave func(), err error) {
-	s, err := a.startSandbox(ctx, plan)
+	return a.sandboxOf(ctx, plan.Name(), plan.SourceName(), o)
+}
+
+// sandboxOf is enterSandbox for a connector of which there is no whole plan.
+func (a *app) sandboxOf(ctx context.Context, mapping, connector string, o *pipeline.RunOptions) (leave func(), err error) {
+	s, err := a.startSandbox(ctx, mapping, connector)
 	if err != nil {
 		return nil, err
 	}

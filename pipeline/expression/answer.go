@@ -49,91 +49,134 @@ func (m *Machine) stood(question string) {
 // answerIn looks through a list as JSON text.
 func (m *Machine) answerIn(list, question string) (any, error) {
 	m.watch(list)
-	var found any
-	err := m.pairs(list, func(asked, answer string) (bool, error) {
-		about, err := asks(asked, question)
-		if err != nil || !about {
-			return true, err
+	if err := m.spend(len(list)); err != nil {
+		return nil, err
+	}
+	form := m.formOf(list)
+	for i := 0; ; i++ {
+		p, ok, err := form.at(i)
+		if err != nil || !ok {
+			return nil, err
+		}
+		about, err := asks(p.question, question)
+		if err != nil {
+			return nil, err
+		}
+		if !about {
+			continue
 		}
 		m.stood(question)
-		if answer == "" || answer == "null" {
-			return true, nil
+		if p.answer == "" || p.answer == "null" {
+			continue
 		}
-		v, err := decode(answer)
-		if err == nil {
-			found, err = m.answerText(v)
+		v, err := decode(p.answer)
+		if err != nil {
+			return nil, err
 		}
-		return false, err
-	})
-	return found, err
+		return m.answerText(v)
+	}
 }
 
-// pairs yields question and answer of each item of a list, as JSON text, empty
-// where there is none, until yield says that it has enough.
-func (m *Machine) pairs(list string, yield func(question, answer string) (more bool, err error)) error {
-	if err := m.spend(len(list)); err != nil {
+// form is a list of questions with their answers, taken apart as far as anybody
+// looked: the answers of a record are looked for in one and the same list.
+type form struct {
+	list  string
+	scan  scanner
+	pairs []pair
+	whole bool // all of the list is in pairs
+}
+
+// pair is a question and its answer as JSON text, empty where there is none.
+type pair struct{ question, answer string }
+
+// formOf is the list taken apart, or the one that was last, where that is it. It
+// is found again by the place of its text, which may hold another text where
+// nobody says when a record ends.
+func (m *Machine) formOf(list string) *form {
+	f := &m.answers
+	if !m.inRecord || unsafe.StringData(f.list) != unsafe.StringData(list) || len(f.list) != len(list) {
+		f.begin(list)
+	}
+	return f
+}
+
+func (f *form) begin(list string) {
+	*f = form{list: list, scan: scanner{s: list}, pairs: f.pairs[:0]}
+}
+
+// at is the pair with that index; ok is false behind the last one.
+func (f *form) at(i int) (p pair, ok bool, err error) {
+	for i >= len(f.pairs) {
+		if f.whole {
+			return pair{}, false, nil
+		}
+		if err := f.next(); err != nil {
+			f.begin("") // nobody goes on from here
+			return pair{}, false, err
+		}
+	}
+	return f.pairs[i], true, nil
+}
+
+// next takes one more pair off the list.
+func (f *form) next() (err error) {
+	if len(f.pairs) == 0 {
+		if !f.scan.take('[') {
+			return errJSON
+		}
+		if f.whole = f.scan.take(']'); f.whole {
+			return nil
+		}
+	}
+	p, err := f.scan.pair()
+	if err != nil {
 		return err
 	}
-	s := scanner{s: list}
-	if !s.take('[') {
-		return errJSON
-	}
-	if s.take(']') {
-		return nil
-	}
-	for more := true; more; {
-		question, answer, err := s.pair()
-		if err != nil {
-			return err
-		}
-		if more, err = yield(question, answer); err != nil || !more {
-			return err
-		}
-		if more, err = s.separator(']'); err != nil {
-			return err
-		}
-	}
-	return nil
+	f.pairs = append(f.pairs, p)
+	more, err := f.scan.separator(']')
+	f.whole = !more
+	return err
 }
 
 // pair reads one item of the list and returns the texts of its question and its
 // answer.
-func (s *scanner) pair() (question, answer string, err error) {
+func (s *scanner) pair() (p pair, err error) {
 	if s.peek() != '{' {
 		_, err := s.raw()
-		return "", "", err
+		return p, err
 	}
 	s.take('{')
 	if s.take('}') {
-		return "", "", nil
+		return p, nil
 	}
 	for more := true; more; {
 		name, escaped, err := s.name()
 		if err != nil {
-			return "", "", err
+			return p, err
 		}
 		raw, err := s.raw()
 		if err != nil {
-			return "", "", err
+			return p, err
 		}
 		switch {
 		case named(name, escaped, "question"):
-			question = raw
+			p.question = raw
 		case named(name, escaped, "answer"):
-			answer = raw
+			p.answer = raw
 		}
 		if more, err = s.separator('}'); err != nil {
-			return "", "", err
+			return p, err
 		}
 	}
-	return question, answer, nil
+	return p, nil
 }
 
-// maxNew is how many new questions a machine remembers.
+// maxNew is how many new questions a machine remembers of a record.
 const maxNew = 20
 
-// NewQuestions are questions that stood in a record though the schema, which
-// lists the questions of the form, does not have them.
+// NewQuestions are questions that stood in the record, as far as it was looked
+// at, though the schema, which lists the questions of the form, does not have
+// them. They are overwritten by those of the next one.
 func (m *Machine) NewQuestions() []string { return m.fresh }
 
 // watch looks for questions that the form of the running program does not have;
@@ -143,21 +186,52 @@ func (m *Machine) watch(list string) {
 		return
 	}
 	m.watched = unsafe.StringData(list)
-	_ = m.pairs(list, func(question, _ string) (bool, error) { // what is wrong with the list is said by who asks it
-		if len(question) < 2 || question[0] != '"' {
-			return true, nil
+	if m.spend(len(list)) != nil {
+		return // said by who asks the list
+	}
+	form, next := m.formOf(list), 0 // forms keep their order, mostly
+	for i := 0; len(m.fresh) < maxNew; i++ {
+		p, ok, err := form.at(i)
+		if err != nil || !ok {
+			return
 		}
-		for _, known := range m.form {
-			if same, err := asks(question, known); same || err != nil {
-				return true, err
-			}
+		if len(p.question) < 2 || p.question[0] != '"' {
+			continue
 		}
-		text, err := unescape(question[1 : len(question)-1])
-		if err == nil && !slices.Contains(m.fresh, text) {
-			m.fresh = append(m.fresh, strings.Clone(text))
+		if next = following(m.form, p.question[1:len(p.question)-1], next); next == 0 {
+			m.unlisted(p.question)
 		}
-		return len(m.fresh) < maxNew, err
-	})
+	}
+}
+
+// unlisted notes a question, as JSON text, that the form does not have to the
+// letter, where it does not have it at all.
+func (m *Machine) unlisted(question string) {
+	for _, known := range m.form {
+		if same, err := asks(question, known); same || err != nil {
+			return
+		}
+	}
+	text, err := unescape(question[1 : len(question)-1])
+	if err == nil && !slices.Contains(m.fresh, text) {
+		m.fresh = append(m.fresh, strings.Clone(text))
+	}
+}
+
+// following is the place behind that of question in form, looked for from a place
+// on and then from the start; 0 where it is not there to the letter.
+func following(form []string, question string, from int) int {
+	for i := from; i < len(form); i++ {
+		if form[i] == question {
+			return i + 1
+		}
+	}
+	for i := range min(from, len(form)) {
+		if form[i] == question {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // asks reports whether the JSON text raw is the question.

@@ -40,11 +40,14 @@ type Machine struct {
 
 	asked   map[string]bool // the questions that stood in a list
 	form    []string        // the questions that the running program's schema lists
-	fresh   []string        // questions that it does not
+	fresh   []string        // questions of this record that it does not
 	watched *byte           // the list that was looked through for those last
 
 	covered map[*Program][]bool // the branches that were taken, by program
 	taken   []bool              // those of the running one
+
+	answers  form // the list that answer() looked through last
+	inRecord bool // NextRecord says when the record ends that it is in
 }
 
 // decoded is a list taken apart, found again by the place of its text.
@@ -62,8 +65,12 @@ func NewMachine(now time.Time) *Machine {
 }
 
 // NextRecord says that the slots from here on are of another record, whose text
-// may lie where that of the last one did.
-func (m *Machine) NextRecord() { m.watched = nil }
+// may lie where that of the last one did. A machine that is told so takes a list
+// apart once for all expressions of a record.
+func (m *Machine) NextRecord() {
+	m.watched, m.fresh, m.inRecord = nil, m.fresh[:0], true
+	m.answers.begin("")
+}
 
 // Codes of EvalErrors.
 const (

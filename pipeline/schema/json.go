@@ -28,12 +28,15 @@ type node struct {
 	members []member
 	items   []*node
 	span    diag.Span
+	from    int    // bytes into the text, a BOM left out …
+	to      int    // … and where it ends
 	target  string // of a $ref into another file: the address it goes by inside
 }
 
 type member struct {
 	name  string
 	key   diag.Span
+	from  int // of the key, bytes into the text
 	value *node
 }
 
@@ -202,7 +205,7 @@ func (p *parser) span(from diag.Pos) diag.Span {
 
 func (p *parser) value(depth int) *node {
 	p.space()
-	start := p.pos
+	start, from := p.pos, p.at
 	var n *node
 	switch c := p.peek(); {
 	case depth > maxDepth:
@@ -227,7 +230,7 @@ func (p *parser) value(depth int) *node {
 		p.fail("a value is expected, found "+p.found(), "")
 	}
 	if n != nil {
-		n.span = p.span(start)
+		n.span, n.from, n.to = p.span(start), from, p.at
 	}
 	return n
 }
@@ -245,12 +248,12 @@ func (p *parser) object(depth int) *node {
 			p.fail("a name in double quotes is expected, found "+p.found(), "")
 			return false
 		}
-		start := p.pos
+		start, from := p.pos, p.at
 		name, ok := p.string()
 		if !ok {
 			return false
 		}
-		m := member{name: name, key: p.span(start)}
+		m := member{name: name, key: p.span(start), from: from}
 		p.space()
 		if p.peek() != ':' {
 			p.fail(fmt.Sprintf("a colon is expected after %q, found %s", name, p.found()), "")

@@ -91,8 +91,6 @@ func meaning(text string) string {
 	return fmt.Sprintf("%#v", v)
 }
 
-func quote(s string) string { return string(value.AppendJSONString(nil, s)) }
-
 func valueGen(t *rapid.T) value.Value {
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:

@@ -81,7 +81,7 @@ func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
 	switch shape.Kind {
 	case value.JSON:
 		shape.Fields = b.fields(all)
-		shape.Open = !closed(all)
+		shape.Open, shape.Others = !closed(all), others(all)
 		b.addChoices(shape, all)
 	case value.List:
 		shape.Elem, shape.Least = b.elem(all), leastOf(all, func(s *jsonschema.Schema) *int { return s.MinItems })

@@ -278,3 +278,17 @@ func closed(object []*jsonschema.Schema) bool {
 	}
 	return false
 }
+
+// others reports whether something is said of members that are not declared by
+// their names, if only that they are welcome.
+func others(object []*jsonschema.Schema) bool {
+	return slices.ContainsFunc(object, func(part *jsonschema.Schema) bool {
+		switch said := part.AdditionalProperties.(type) {
+		case bool:
+			return said
+		case *jsonschema.Schema:
+			return true
+		}
+		return len(part.PatternProperties) > 0
+	})
+}

@@ -9,6 +9,7 @@ type Shape struct {
 	Nullable bool     // it may be null, or absent
 	Fields   []Field  // of an object, in the order of its declaration
 	Open     bool     // an object may have names that Fields does not list
+	Others   bool     // what such other names are is said too, so that they are nothing new
 	Elem     *Shape   // of a list; of an object that an expression makes: of all members that Fields does not list; nil is unknown
 	Enum     []string // the texts that a string may have, where they are listed
 	Format   string   // of a string: "date-time", "email"; empty: none is said

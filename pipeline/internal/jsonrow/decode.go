@@ -33,25 +33,17 @@ type Projection struct {
 	slots int
 }
 
-// node is one name on the way of a path.
+// node is one name on the way of a path, or one that a schema declares.
 type node struct {
 	name     string
 	slot     int // where the value goes; -1 where only something inside it is read
 	children []*node
+	reads    bool   // the value goes into a slot, or something inside it does
+	claim    *claim // what the schema says of the value; nil: nothing
 }
 
 // NewProjection reads path i into slot i. A path is a list of member names.
-func NewProjection(paths [][]string) *Projection {
-	p := &Projection{root: node{slot: -1}, slots: len(paths)}
-	for slot, path := range paths {
-		n := &p.root
-		for _, name := range path {
-			n = n.child(name)
-		}
-		n.slot = slot
-	}
-	return p
-}
+func NewProjection(paths [][]string) *Projection { return NewClaimed(paths, nil, "") }
 
 // Slots is how many slots a record fills.
 func (p *Projection) Slots() int { return p.slots }
@@ -67,11 +59,21 @@ func (n *node) child(name string) *node {
 	return c
 }
 
-// find is the child with that name, or nil.
-func (n *node) find(name string) *node {
-	for _, c := range n.children {
-		if c.name == name { // compares lengths first
-			return c
+// find is the child with that name, or nil. next is where the search begins:
+// behind the name that was found last, for records have their names in the order
+// of their schema, mostly.
+func (n *node) find(name string, next *int) *node {
+	from := *next
+	for i := from; i < len(n.children); i++ {
+		if n.children[i].name == name { // compares lengths first
+			*next = i + 1
+			return n.children[i]
+		}
+	}
+	for i := range from {
+		if n.children[i].name == name {
+			*next = i + 1
+			return n.children[i]
 		}
 	}
 	return nil
@@ -86,6 +88,8 @@ type Decoder struct {
 	slots []value.Value
 	names []string // of the objects that are open, for finding duplicates
 	text  []byte   // unescaped strings; grows by chunks that are never moved
+
+	breaks []Break // of the claims, by the value that was decoded last
 }
 
 // NewDecoder reads what p asks for.
@@ -113,6 +117,7 @@ func (d *Decoder) Decode(src []byte, slots []value.Value) error {
 // in a record, and for a projection of its own.
 func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) error {
 	clear(slots)
+	d.breaks = d.breaks[:0]
 	d.src, d.pos, d.slots, d.names = src, 0, slots, d.names[:0]
 	d.space()
 	if d.pos == len(d.src) {
@@ -171,11 +176,18 @@ func (d *Decoder) value(n *node, depth int) error {
 		if err != nil {
 			return err
 		}
-		if n == nil {
+		switch {
+		case n == nil:
+			return nil
+		case !n.reads && !n.claim.lists():
+			d.hold(n.claim, value.String, "")
 			return nil
 		}
 		v = value.Text(d.unescape(raw, escaped))
 	case c == '{':
+		if n != nil {
+			d.hold(n.claim, value.JSON, "")
+		}
 		if err := d.object(n, depth+1); err != nil {
 			return err
 		}
@@ -204,12 +216,18 @@ func (d *Decoder) value(n *node, depth int) error {
 			return err
 		}
 	case c == 'n':
+		if n != nil {
+			d.hold(n.claim, value.Null, "")
+		}
 		return d.literal("null")
 	default:
 		return d.wanted("a value")
 	}
 	if n != nil {
-		d.put(n, v)
+		d.hold(n.claim, v.Kind(), v.Text())
+		if n.reads {
+			d.put(n, v)
+		}
 	}
 	return nil
 }
@@ -248,9 +266,11 @@ func (d *Decoder) object(n *node, depth int) error {
 	d.pos++ // {
 	first := len(d.names)
 	var seen uint64 // which kinds of names there were, to compare few of them
+	next, needed := 0, 0
 	d.space()
 	if d.pos < len(d.src) && d.src[d.pos] == '}' {
 		d.pos++
+		d.holdNames(n, first, needed)
 		return nil
 	}
 	for {
@@ -269,7 +289,10 @@ func (d *Decoder) object(n *node, depth int) error {
 		d.space()
 		var child *node
 		if n != nil {
-			child = n.find(name)
+			child = n.find(name, &next)
+			if n.claim != nil && d.holdName(n.claim, child, name) {
+				needed++
+			}
 		}
 		if err := d.value(child, depth); err != nil {
 			return err
@@ -284,6 +307,7 @@ func (d *Decoder) object(n *node, depth int) error {
 			d.space()
 		case '}':
 			d.pos++
+			d.holdNames(n, first, needed)
 			d.names = d.names[:first]
 			return nil
 		default:
@@ -346,51 +370,6 @@ func (d *Decoder) array(depth int) error {
 			return d.wanted("a comma or ]")
 		}
 	}
-}
-
-func (d *Decoder) literal(word string) error {
-	if len(d.src)-d.pos < len(word) || string(d.src[d.pos:d.pos+len(word)]) != word {
-		return d.wanted("a value")
-	}
-	d.pos += len(word)
-	return nil
-}
-
-// number reads -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (d *Decoder) number() error {
-	if d.src[d.pos] == '-' {
-		d.pos++
-	}
-	switch {
-	case d.pos < len(d.src) && d.src[d.pos] == '0':
-		d.pos++
-	case !d.digits():
-		return d.wanted("a digit")
-	}
-	if d.pos < len(d.src) && d.src[d.pos] == '.' {
-		d.pos++
-		if !d.digits() {
-			return d.wanted("a digit")
-		}
-	}
-	if d.pos < len(d.src) && d.src[d.pos]|0x20 == 'e' {
-		d.pos++
-		if d.pos < len(d.src) && (d.src[d.pos] == '+' || d.src[d.pos] == '-') {
-			d.pos++
-		}
-		if !d.digits() {
-			return d.wanted("a digit")
-		}
-	}
-	return nil
-}
-
-func (d *Decoder) digits() bool {
-	start := d.pos
-	for d.pos < len(d.src) && d.src[d.pos]-'0' <= 9 {
-		d.pos++
-	}
-	return d.pos > start
 }
 
 // text is b as a string, without a copy: the page outlives its values.

@@ -40,8 +40,11 @@ func (m *Mapping) CompileSource(s Setup) (*SourcePlan, diag.List) {
 // Name is the mapping's name.
 func (p *SourcePlan) Name() string { return p.plan.name }
 
-// Connector is the connector that records come from.
-func (p *SourcePlan) Connector() string { return p.plan.source.connector.Name }
+// SourceName is the connector that records come from.
+func (p *SourcePlan) SourceName() string { return p.plan.SourceName() }
+
+// SourceOptions are the options of the source.
+func (p *SourcePlan) SourceOptions() Options { return p.plan.SourceOptions() }
 
 // From is the connector and its stream.
 func (p *SourcePlan) From() string { return p.plan.From() }

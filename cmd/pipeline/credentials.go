@@ -79,7 +79,7 @@ type account struct {
 }
 
 func (a *app) account(c checked, connection string) account {
-	auth, _ := a.engine.Auth(c.plan.SourceName()) // those that are not declared have no login
+	auth, _ := a.engine.Auth(c.reads().SourceName()) // those that are not declared have no login
 	return account{a, c, connection, auth}
 }
 
@@ -128,7 +128,7 @@ func (a account) belongs(kept credentials.Connection) error {
 	if kept.Connector == "" {
 		return nil // imported, and not logged in yet
 	}
-	if name := a.c.plan.SourceName(); kept.Connector != name {
+	if name := a.c.reads().SourceName(); kept.Connector != name {
 		return fmt.Errorf("the connection %q is of %s, and this mapping reads from %s; name another one with connection:, and log in: %s",
 			a.connection, kept.Connector, name, a.engine.LoginCommand(name, name, a.baseURL()))
 	}
@@ -141,7 +141,7 @@ func (a account) belongs(kept credentials.Connection) error {
 
 // baseURL is the platform that the mapping calls.
 func (a account) baseURL() string {
-	if given := a.c.plan.SourceOptions().String("base_url"); given != "" {
+	if given := a.c.reads().SourceOptions().String("base_url"); given != "" {
 		return given
 	}
 	return a.auth.BaseURL
@@ -250,7 +250,7 @@ func (a account) ask(ctx context.Context, kept credentials.Connection) (credenti
 	if client.BaseURL == "" {
 		client.BaseURL = a.baseURL()
 	}
-	grant, err := a.engine.Renew(ctx, a.c.plan.SourceName(), client, string(kept.Refresh))
+	grant, err := a.engine.Renew(ctx, a.c.reads().SourceName(), client, string(kept.Refresh))
 	var refused *rest.TokenRefused
 	switch {
 	case errors.As(err, &refused) && refused.Status < 500 && a.auth.Client:
@@ -276,7 +276,7 @@ func taken(kept credentials.Connection, grant rest.Grant) credentials.Connection
 
 // toLogIn is what to type to log in to the connection.
 func (a account) toLogIn() string {
-	return a.engine.LoginCommand(a.c.plan.SourceName(), a.connection, a.baseURL())
+	return a.engine.LoginCommand(a.c.reads().SourceName(), a.connection, a.baseURL())
 }
 
 // missing says where credentials were looked for, and what to type.

@@ -169,7 +169,7 @@ func (d *discovery) read(ctx context.Context) error {
 	}
 	plan := d.source.plan
 	if d.f.sandbox {
-		leave, err := d.app.sandboxOf(ctx, plan.Name(), plan.Connector(), &o)
+		leave, err := d.app.sandboxOf(ctx, plan.Name(), plan.SourceName(), &o)
 		if err != nil {
 			return err
 		}

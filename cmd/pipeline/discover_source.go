@@ -92,7 +92,7 @@ func (a *app) sourceOfMapping(name string, f discoverFlags) (discoverSource, err
 		return s, exitCode(exitWrong)
 	}
 	if f.sandbox && !s.plan.Remote() {
-		return s, usage("%s reads from %s, which has no sandbox; leave --sandbox out", name, s.plan.Connector())
+		return s, usage("%s reads from %s, which has no sandbox; leave --sandbox out", name, s.plan.SourceName())
 	}
 	return s, nil
 }
@@ -106,7 +106,7 @@ func (a *app) compileSource(name string, files *pipeline.Files) (discoverSource,
 		return s, append(diags, wrong...)
 	}
 	plan, wrong := m.CompileSource(pipeline.Setup{Registry: a.registry, Files: files, Getenv: getenv})
-	s.plan = plan
+	s.plan, s.checked.source = plan, plan
 	return s, append(diags, wrong...)
 }
 

@@ -22,8 +22,21 @@ type checked struct {
 	plan  *pipeline.Plan // nil where there are errors
 	diags diag.List
 
+	source *pipeline.SourcePlan // instead of plan, where nothing but the source counts
+
 	// getenv is the environment, and behind it the .env beside the mapping.
 	getenv func(name string) (string, bool)
+}
+
+// reads is what the mapping reads from.
+func (c checked) reads() interface {
+	SourceName() string
+	SourceOptions() pipeline.Options
+} {
+	if c.source != nil {
+		return c.source
+	}
+	return c.plan
 }
 
 // check parses and compiles the mappings, all of them, before anything runs.

@@ -17,6 +17,7 @@ import (
 type job struct {
 	page *Page
 	dec  *jsonrow.Decoder // holds the text of values that had escapes
+	made expression.Arena // holds the text of values that expressions made
 	done chan struct{}    // gets a value when the mapper is through
 
 	batch    Batch
@@ -58,6 +59,8 @@ func newMapper(p *Plan, now time.Time) *mapper {
 // again without delivering the others twice.
 func (m *mapper) page(j *job) {
 	j.dec.Reset()
+	j.made.Reset()
+	m.machine.Arena = &j.made
 	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
 	j.items = j.items[:0]
 	j.drift.reset()

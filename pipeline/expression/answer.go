@@ -43,7 +43,7 @@ func (m *Machine) stood(question string) {
 	if m.asked == nil {
 		m.asked = map[string]bool{}
 	}
-	m.asked[question] = true
+	m.asked[strings.Clone(question)] = true // it may stand in an Arena
 }
 
 // answerIn looks through a list as JSON text.
@@ -243,6 +243,9 @@ func asks(raw, question string) (bool, error) {
 	if inner == question {
 		return true, nil
 	}
+	if inner != "" && question != "" && beginApart(inner[0], question[0]) {
+		return false, nil
+	}
 	if strings.IndexByte(inner, '\\') >= 0 {
 		plain, err := unescape(inner)
 		if err != nil {
@@ -251,6 +254,16 @@ func asks(raw, question string) (bool, error) {
 		inner = plain
 	}
 	return sameQuestion(inner, question), nil
+}
+
+// beginApart reports whether two questions that begin with those bytes are
+// surely not the same: most of a form's are not the one that is looked for.
+func beginApart(a, b byte) bool {
+	return isLetterOrDigit(a) && isLetterOrDigit(b) && a|' ' != b|' '
+}
+
+func isLetterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // answerOf is the answer of an item that an expression made.

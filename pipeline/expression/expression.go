@@ -90,6 +90,7 @@ type Program struct {
 	bare   bool
 	shape  *value.Shape // of the result; nil: nothing is known
 	code   *vm.Program
+	direct direct           // nil: only the VM can
 	sites  map[siteKey]site // where its calls stand, for messages
 	spans  []extent         // where each read is first written
 

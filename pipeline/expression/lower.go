@@ -71,6 +71,9 @@ func lower(src string, tree ast.Node, c *checker) (p *Program, err error) {
 	}()
 	root := l.node(tree)
 	p.branches = l.branches
+	if len(p.branches) == 0 { // which only the VM can follow
+		p.direct = l.shortcut(tree)
+	}
 	config := conf.New(map[string]any{})
 	config.Functions = l.fns
 	p.code, err = compiler.Compile(&parser.Tree{Node: root, Source: file.NewSource(src)}, config)

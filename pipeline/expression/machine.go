@@ -32,6 +32,10 @@ const (
 
 // Machine runs programs. It belongs to one goroutine.
 type Machine struct {
+	// Arena holds the texts that the machine makes, where it is set: they are
+	// good until its Reset. Without one they are garbage when nobody has them.
+	Arena *Arena
+
 	now  time.Time
 	vm   vm.VM
 	env  map[string]any
@@ -48,6 +52,14 @@ type Machine struct {
 
 	answers  form // the list that answer() looked through last
 	inRecord bool // NextRecord says when the record ends that it is in
+
+	// of the closures, see direct.go
+	slots   []value.Value // of the record
+	at      []int         // the slots of the program's reads
+	quick   int           // what is left of directWork
+	stack   []value.Value // the items of lists
+	current value.Value   // #
+	place   int           // #index
 }
 
 // decoded is a list taken apart, found again by the place of its text.
@@ -111,10 +123,16 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 		}
 		return v, nil
 	}
-	m.work, m.list, m.form = maxWork, m.list[:0], p.form
+	m.form, m.work = p.form, maxWork
 	if len(p.branches) > 0 {
 		m.taken = m.Covered(p)
 	}
+	if p.direct != nil {
+		if v, ok := m.shortcut(p, slots, at); ok {
+			return v, nil
+		}
+	}
+	m.work, m.list = maxWork, m.list[:0]
 	for i := range p.reads {
 		v := slots[at[i]]
 		if v.Kind() == value.Invalid {
@@ -141,6 +159,32 @@ func (m *Machine) Eval(p *Program, slots []value.Value, at []int) (result value.
 		return value.Value{}, &EvalError{Code: codeRange, To: len(p.source), Message: err.Error()}
 	}
 	return result, nil
+}
+
+// shortcut is the result of p, where its closures can tell.
+func (m *Machine) shortcut(p *Program, slots []value.Value, at []int) (value.Value, bool) {
+	for i := range p.reads {
+		if !isDirect(slots[at[i]]) {
+			return value.Value{}, false
+		}
+	}
+	m.slots, m.at, m.quick, m.stack = slots, at, directWork, m.stack[:0]
+	v, ok := p.direct(m)
+	return v, ok && m.quick >= 0
+}
+
+// isDirect reports whether a slot is as the VM would see it: exact decimals have
+// another form there, and some values are not what their kind says.
+func isDirect(v value.Value) bool {
+	switch v.Kind() {
+	case value.Invalid, value.Decimal:
+		return false
+	case value.List:
+		return strings.HasPrefix(v.Text(), "[")
+	case value.JSON:
+		return strings.HasPrefix(v.Text(), "{")
+	}
+	return true
 }
 
 // invalid is the error for a path that leads through something that is not an

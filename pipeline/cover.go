@@ -46,18 +46,7 @@ func (p *Plan) Coverage() *Coverage {
 		}
 		c.rules = p.target.Rules(names)
 	}
-	for i := range p.each {
-		c.steps = append(c.steps, &p.each[i].step)
-	}
-	for i := range p.lets {
-		c.steps = append(c.steps, &p.lets[i].step)
-	}
-	if p.where != nil {
-		c.steps = append(c.steps, p.where)
-	}
-	for i := range p.fields {
-		c.steps = append(c.steps, &p.fields[i].step)
-	}
+	c.steps = p.steps()
 	c.seen = *c.sighting()
 	return c
 }

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"pipeline/golden":           {"pipeline", "pipeline/value", "pipeline/diag"},
 	"pipeline/connectortest":    {"pipeline", "pipeline/value"},
 	"pipeline/expression":       {"pipeline/value", "pipeline/diag"},
+	"pipeline/scrub":            {"pipeline/value"},
 	"pipeline/schema":           {"pipeline/value", "pipeline/diag"},
 	"pipeline/internal/jsonrow": {"pipeline/value"},
 	"pipeline/value":            {"pipeline/diag"},

@@ -45,13 +45,15 @@ var ErrEnough = errors.New("enough records were seen")
 
 // Trace reads and maps records as Run does, and gives each outcome to see, in the
 // order of the source. Nothing is delivered, no sink is opened and nothing is
-// kept. Of o it heeds World, Limit, Page, Override and Source, and State with
-// Replay: then the records are those of the last complete tape, without a call.
+// kept. Of o it heeds World, Limit, Page, Override, Source and Cover, and State
+// with Replay: then the records are those of the last complete tape, without a call.
 // What takes the whole run to know, such as a key that comes twice, is not found
 // out. It ends without an error where see returns ErrEnough.
 func (p *Plan) Trace(ctx context.Context, o RunOptions, see func(*Outcome) error) error {
-	return p.look(ctx, o, func(now time.Time) func(*Page) error {
-		t := newTracer(p, now)
+	var t *tracer
+	err := p.look(ctx, o, func(now time.Time) func(*Page) error {
+		t = newTracer(p, now)
+		t.m.seen = o.Cover.sighting()
 		return func(page *Page) error {
 			t.begin(page)
 			for i := range page.Records {
@@ -62,6 +64,10 @@ func (p *Plan) Trace(ctx context.Context, o RunOptions, see func(*Outcome) error
 			return nil
 		}
 	})
+	if t != nil {
+		o.Cover.add([]*mapper{t.m})
+	}
+	return err
 }
 
 // Compare reads as Trace does, once, and maps each record by both plans: what p

@@ -4,7 +4,6 @@ package main
 // of each field of the source.
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/schema"
 	"pipeline/pipeline/value"
 )
 
@@ -35,7 +35,10 @@ type column struct {
 func (n *newMapping) propose(plan *pipeline.Plan) error {
 	shape := plan.Record()
 	if shape == nil || len(shape.Fields) == 0 {
-		shape = n.inferred()
+		var err error
+		if shape, err = n.inferred(); err != nil {
+			return err
+		}
 	}
 	n.columns, n.skipped = nil, nil
 	n.proposeKey(shape)
@@ -51,59 +54,21 @@ func (n *newMapping) propose(plan *pipeline.Plan) error {
 }
 
 // inferred is what the records that were seen look like.
-func (n *newMapping) inferred() *value.Shape {
-	shape := &value.Shape{Kind: value.JSON, Open: true}
-	times := map[string]int{}
+func (n *newMapping) inferred() (*value.Shape, error) {
+	var sample schema.Sample
 	for _, text := range n.texts {
-		err := pipeline.Members(text, func(quoted, v []byte) {
-			var name string
-			if json.Unmarshal([]byte(`"`+string(quoted)+`"`), &name) != nil {
-				return
-			}
-			field, ok := shape.Field(name)
-			if !ok {
-				field = &value.Shape{}
-				shape.Fields = append(shape.Fields, value.Field{Name: name, Shape: field})
-			}
-			times[name]++
-			saw(field, bytes.TrimSpace(v))
-		})
-		if err != nil {
+		if !json.Valid(text) || text[0] != '{' {
 			continue // it will be rejected
 		}
+		if err := sample.Add(text); err != nil {
+			return nil, err
+		}
 	}
-	for _, f := range shape.Fields {
-		f.Shape.Nullable = f.Shape.Nullable || times[f.Name] < len(n.texts)
+	compiled, diags := schema.Compile(n.source.Name, sample.Text(n.source.Name), nil)
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("%s: make out what is in the records: %s", n.name, diags[0].Message)
 	}
-	return shape
-}
-
-// saw widens what is known of a field by one more value.
-func saw(field *value.Shape, v []byte) {
-	kind := value.Float
-	switch {
-	case len(v) == 0:
-		return
-	case v[0] == '"':
-		kind = value.String
-	case v[0] == '{', v[0] == '[':
-		kind = value.JSON
-	case v[0] == 't', v[0] == 'f':
-		kind = value.Boolean
-	case v[0] == 'n':
-		field.Nullable = true
-		return
-	case !bytes.ContainsAny(v, ".eE"):
-		kind = value.Integer
-	}
-	switch {
-	case field.Kind == value.Null:
-		field.Kind = kind
-	case field.Kind != kind && (kind == value.Integer || kind == value.Float) && (field.Kind == value.Integer || field.Kind == value.Float):
-		field.Kind = value.Float
-	case field.Kind != kind:
-		field.Kind = value.JSON
-	}
+	return compiled.Shape(), nil
 }
 
 // proposeKey takes the record's own key.

@@ -93,6 +93,7 @@ var goodName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
 func (c *compiler) name() {
 	base := filepath.Base(c.m.File)
 	c.plan.name = strings.TrimSuffix(base, filepath.Ext(base))
+	c.plan.description = strings.TrimSpace(c.m.Description.Value)
 	if c.m.Name.Missing() {
 		return
 	}

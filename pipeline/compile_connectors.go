@@ -39,6 +39,7 @@ func (c *compiler) reading() bool {
 	for name, v := range src.options {
 		src.shown[name] = c.hide(fmt.Sprint(v))
 	}
+	src.written = c.written(decl)
 	src.connection = cmp.Or(c.expand(d.Connection), connector.Name)
 	c.stream(d.Stream, connector)
 	for _, o := range connector.Options {
@@ -252,7 +253,7 @@ func (c *compiler) sinks() {
 			c.err("unknown-connector", d.Name.Span(), fmt.Sprintf("unknown sink %q", d.Name.Value), cmp.Or(hint, "the sinks are "+strings.Join(names, ", ")))
 			continue
 		}
-		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check)}
+		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check), written: c.written(d)}
 		sink.target = connector.Target(sink.options)
 		sink.shown = c.hide(sink.target) // an address may well hold a secret in its path
 		if first, twice := targets[filepath.Clean(sink.target)]; twice && sink.target != "" {

@@ -66,6 +66,20 @@ func (c *compiler) options(d ConnectorDecl, name string, declared []Option, chec
 	return out
 }
 
+// written are the options of d that are texts, as they stand in the file.
+func (c *compiler) written(d ConnectorDecl) map[string]string {
+	out := map[string]string{}
+	if d.options == nil || d.options.Kind != yaml.MappingNode {
+		return out // reported by options
+	}
+	for i := 0; i+1 < len(d.options.Content); i += 2 {
+		if key, v := d.options.Content[i], d.options.Content[i+1]; v.Kind == yaml.ScalarNode {
+			out[key.Value] = v.Value
+		}
+	}
+	return out
+}
+
 func optionNames(declared []Option) []string {
 	names := make([]string, len(declared))
 	for i, o := range declared {

@@ -18,8 +18,9 @@ import (
 // Plan is a mapping that was checked: runnable, and never changed again. Many
 // goroutines may use it at once.
 type Plan struct {
-	name   string
-	source planSource
+	name        string
+	description string // as it is written
+	source      planSource
 
 	// A record's slots: first the paths that are read of it, then for each
 	// level of each: the paths that are read of its elements, then the names of
@@ -50,6 +51,7 @@ type planSource struct {
 	connector  SourceConnector
 	options    Options
 	shown      map[string]string // the options as texts, without what may be secret in them
+	written    map[string]string // the options that the mapping gives, as it writes them
 	stream     Stream
 	limit      Limit
 	connection string
@@ -106,6 +108,7 @@ type recordKey struct {
 type planSink struct {
 	connector SinkConnector
 	options   Options
+	written   map[string]string // the options that the mapping gives, as it writes them
 	target    string
 	shown     string // target, without what may be secret in it
 }

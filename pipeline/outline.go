@@ -1,0 +1,165 @@
+package pipeline
+
+// outline.go: what a plan does, for documents about it.
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pipeline/pipeline/expression"
+)
+
+// Outline is what a plan does, in texts that may be shown to anybody: a ${NAME}
+// stands as it is written, and keys in expressions are hidden.
+type Outline struct {
+	Description string // of the mapping; empty where it has none
+	Summary     string // of the connector
+	Docs        string // address of the platform's own documentation
+	Options     []OptionText
+	Each, Let   []StepText
+	Where       StepText // without an expression where all rows are kept
+	Fields      []StepText
+	Rules       [][]string // of the target schema, by field; as schema.Rule.What has them
+	Target      string     // file of the target schema; empty where there is none
+	RejectMax   string     // how many rejects there may be, "5%" or "100"; empty: any number
+	Incremental bool       // a run asks for what changed since the last one
+	Tape        bool       // what was fetched is kept
+	Sinks       []SinkOutline
+}
+
+// OptionText is an option that the mapping gives to its source.
+type OptionText struct{ Name, Value, Doc string }
+
+// StepText is an expression, and what it is for.
+type StepText struct {
+	Name       string
+	Expression string
+	Words      string // the expression in English, as far as it can be said
+}
+
+// SinkOutline is where rows go.
+type SinkOutline struct {
+	Connector string
+	Summary   string
+	Target    string   // a path, or an address without its query; an address may hold a secret in its path
+	Rows      bool     // it takes rows one by one
+	Headers   []string // names of the headers of its requests
+	Signed    bool     // its requests are signed
+	Options   Options  // those that are numbers or one of few words, and those that are rates
+}
+
+// Outline is what the plan does.
+func (p *Plan) Outline() Outline {
+	out := Outline{
+		Description: p.description,
+		Summary:     cmp.Or(p.source.stream.Summary, p.source.connector.Summary),
+		Docs:        p.source.connector.Docs,
+		Incremental: p.source.incremental,
+		Tape:        p.source.tape,
+	}
+	for _, o := range p.source.connector.Options {
+		if text, given := p.source.written[o.Name]; given {
+			out.Options = append(out.Options, OptionText{o.Name, text, o.Doc})
+		}
+	}
+	keys := p.keyNames()
+	for _, e := range p.each {
+		out.Each = append(out.Each, textOf(e.name, e.step, false))
+	}
+	for _, l := range p.lets {
+		out.Let = append(out.Let, textOf(l.name, l.step, slices.Contains(keys, l.name)))
+	}
+	if p.where != nil {
+		out.Where = textOf("", *p.where, false)
+	}
+	for _, f := range p.fields {
+		out.Fields = append(out.Fields, textOf(f.name, f.step, false))
+	}
+	out.Rules = make([][]string, len(p.fields))
+	if p.target != nil {
+		out.Target = p.target.Span().File
+		for _, r := range p.target.Rules(p.columnNames()) {
+			out.Rules[r.Column] = append(out.Rules[r.Column], r.What)
+		}
+	}
+	switch r := p.rejects; {
+	case r.maxCount >= 0:
+		out.RejectMax = strconv.Itoa(r.maxCount)
+	case r.maxPercent < 100:
+		out.RejectMax = strconv.FormatFloat(r.maxPercent, 'f', -1, 64) + "%"
+	}
+	for _, s := range p.sinks {
+		out.Sinks = append(out.Sinks, s.outline())
+	}
+	return out
+}
+
+func textOf(name string, s step, hide bool) StepText {
+	text := expression.Shown(s.program.Source(), hide)
+	return StepText{Name: name, Expression: text, Words: expression.Words(text)}
+}
+
+// keyNames are the names of let: that go into keys of pseudonyms, directly or by
+// another name.
+func (p *Plan) keyNames() []string {
+	var names []string
+	all := p.fields
+	steps := make([]step, 0, len(all)+len(p.lets)+1)
+	for _, f := range all {
+		steps = append(steps, f.step)
+	}
+	if p.where != nil {
+		steps = append(steps, *p.where)
+	}
+	for i := len(p.lets) - 1; i >= 0; i-- { // each may use those above it
+		steps = append(steps, p.lets[i].step)
+	}
+	for _, s := range steps {
+		i := slices.IndexFunc(p.lets, func(l letStep) bool { return l.program == s.program })
+		if !expression.HasKey(s.program.Source()) && (i < 0 || !slices.Contains(names, p.lets[i].name)) {
+			continue
+		}
+		for _, r := range s.program.Reads() {
+			if r.Local {
+				names = append(names, r.Path[0])
+			}
+		}
+	}
+	return names
+}
+
+func (p *Plan) columnNames() []string {
+	names := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// outline is what may be shown of a sink.
+func (s planSink) outline() SinkOutline {
+	shown := maps.Clone(s.options)
+	for name, text := range s.written {
+		if strings.Contains(text, "${") {
+			shown[name] = text
+		}
+	}
+	out := SinkOutline{Connector: s.connector.Name, Summary: s.connector.Summary, Target: s.connector.Target(shown), Rows: s.connector.Rows, Options: Options{}}
+	for _, o := range s.connector.Options {
+		switch v := s.options[o.Name].(type) {
+		case map[string]string:
+			out.Headers = append(out.Headers, slices.Sorted(maps.Keys(v))...)
+		case int64, bool:
+			out.Options[o.Name] = v
+		case string:
+			out.Signed = out.Signed || o.Name == "secret" && v != ""
+			if _, err := ParseRate(v); err == nil || slices.Contains(o.Values, v) {
+				out.Options[o.Name] = v
+			}
+		}
+	}
+	return out
+}

@@ -3,13 +3,14 @@ package pipeline
 // outline.go: what a plan does, for documents about it.
 
 import (
-	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"pipeline/pipeline/expression"
+	"pipeline/pipeline/value"
 )
 
 // Outline is what a plan does, in texts that may be shown to anybody: a ${NAME}
@@ -38,7 +39,13 @@ type StepText struct {
 	Name       string
 	Expression string
 	Words      string // the expression in English, as far as it can be said
+	Reads      []ReadText
+	Zone       string // of a field that is a day: where the day begins; empty where it does not say
 }
+
+// ReadText is a path of the record that an expression reads, and what the source's
+// schema says of it.
+type ReadText struct{ Path, Doc string }
 
 // SinkOutline is where rows go.
 type SinkOutline struct {
@@ -55,7 +62,7 @@ type SinkOutline struct {
 func (p *Plan) Outline() Outline {
 	out := Outline{
 		Description: p.description,
-		Summary:     cmp.Or(p.source.stream.Summary, p.source.connector.Summary),
+		Summary:     p.source.connector.Summary,
 		Docs:        p.source.connector.Docs,
 		Incremental: p.source.incremental,
 		Tape:        p.source.tape,
@@ -67,16 +74,20 @@ func (p *Plan) Outline() Outline {
 	}
 	keys := p.keyNames()
 	for _, e := range p.each {
-		out.Each = append(out.Each, textOf(e.name, e.step, false))
+		out.Each = append(out.Each, p.textOf(e.name, e.step, false))
 	}
 	for _, l := range p.lets {
-		out.Let = append(out.Let, textOf(l.name, l.step, slices.Contains(keys, l.name)))
+		out.Let = append(out.Let, p.textOf(l.name, l.step, slices.Contains(keys, l.name)))
 	}
 	if p.where != nil {
-		out.Where = textOf("", *p.where, false)
+		out.Where = p.textOf("", *p.where, false)
 	}
 	for _, f := range p.fields {
-		out.Fields = append(out.Fields, textOf(f.name, f.step, false))
+		text := p.textOf(f.name, f.step, false)
+		if f.zone != nil {
+			text.Zone = f.zone.String()
+		}
+		out.Fields = append(out.Fields, text)
 	}
 	out.Rules = make([][]string, len(p.fields))
 	if p.target != nil {
@@ -97,9 +108,31 @@ func (p *Plan) Outline() Outline {
 	return out
 }
 
-func textOf(name string, s step, hide bool) StepText {
+func (p *Plan) textOf(name string, s step, hide bool) StepText {
 	text := expression.Shown(s.program.Source(), hide)
-	return StepText{Name: name, Expression: text, Words: expression.Words(text)}
+	out := StepText{Name: name, Expression: text, Words: expression.Words(text)}
+	for _, path := range p.readsOf(s) {
+		out.Reads = append(out.Reads, ReadText{path, p.docOf(strings.Split(path, "."))})
+	}
+	return out
+}
+
+// docOf is what the source's schema says of a path, which may begin with a name of
+// each:.
+func (p *Plan) docOf(path []string) string {
+	shape := p.record
+	for _, e := range p.each {
+		if list := e.program.Shape(); e.name == path[0] && list != nil {
+			shape = &value.Shape{Fields: []value.Field{{Name: e.name, Shape: list.Elem}}}
+		}
+	}
+	for _, name := range path {
+		shape, _ = shape.Field(name)
+	}
+	if shape == nil {
+		return ""
+	}
+	return shape.Doc
 }
 
 // keyNames are the names of let: that go into keys of pseudonyms, directly or by
@@ -141,13 +174,7 @@ func (p *Plan) columnNames() []string {
 
 // outline is what may be shown of a sink.
 func (s planSink) outline() SinkOutline {
-	shown := maps.Clone(s.options)
-	for name, text := range s.written {
-		if strings.Contains(text, "${") {
-			shown[name] = text
-		}
-	}
-	out := SinkOutline{Connector: s.connector.Name, Summary: s.connector.Summary, Target: s.connector.Target(shown), Rows: s.connector.Rows, Options: Options{}}
+	out := SinkOutline{Connector: s.connector.Name, Summary: s.connector.Summary, Target: s.publicTarget(), Rows: s.connector.Rows, Options: Options{}}
 	for _, o := range s.connector.Options {
 		switch v := s.options[o.Name].(type) {
 		case map[string]string:
@@ -162,4 +189,23 @@ func (s planSink) outline() SinkOutline {
 		}
 	}
 	return out
+}
+
+// publicTarget is the target as it is written: of a ${NAME} and its default, the
+// name alone. It stands as a word while the connector takes the address apart.
+func (s planSink) publicTarget() string {
+	shown := maps.Clone(s.options)
+	var back []string
+	for name, text := range s.written {
+		if !strings.Contains(text, "${") {
+			continue
+		}
+		shown[name] = variable.ReplaceAllStringFunc(text, func(ref string) string {
+			word := fmt.Sprintf("variable%dx", len(back))
+			name, _, _ := strings.Cut(ref[2:len(ref)-1], ":-")
+			back = append(back, word, "${"+name+"}")
+			return word
+		})
+	}
+	return strings.TrimPrefix(strings.NewReplacer(back...).Replace(s.connector.Target(shown)), "://") // what has no scheme is a variable
 }

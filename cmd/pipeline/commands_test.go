@@ -1,10 +1,8 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -153,13 +151,7 @@ func exampleFolder(t *testing.T) {
 	t.Setenv("PIPELINE_CREDENTIALS", filepath.Join(dir, "credentials.age"))
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 	t.Chdir(dir)
-	var archive bytes.Buffer
-	z := zip.NewWriter(&archive)
-	w, err := z.Create("keys.txt")
-	if err == nil {
-		_, err = w.Write([]byte("client_id=a\nclient_secret=b\n"))
-	}
-	if err = errors.Join(err, z.Close(), os.WriteFile("gevme-credentials.zip", archive.Bytes(), 0o600)); err != nil {
+	if err := os.WriteFile("gevme-credentials.zip", credentialsZip(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if code := run(t.Context(), []string{"auth", "import", "gevme-credentials.zip", "--connection", "acme"}, nil, io.Discard, io.Discard); code != exitDone {

@@ -355,9 +355,9 @@ func rightMappings(t *testing.T, name string) map[string][]byte {
 	case ".yaml":
 		out[name] = src
 	case ".md":
-		for _, block := range fence.FindAllSubmatch(src, -1) {
-			if string(block[1]) == "yaml" && isMapping.Match(block[2]) {
-				out[name+": "+firstLines(block[2])] = block[2]
+		for _, b := range blocks(string(src)) {
+			if b.language == "yaml" && isMapping.MatchString(b.text) {
+				out[name+": "+firstLines(b.text)] = []byte(b.text)
 			}
 		}
 	case ".txtar":
@@ -375,8 +375,8 @@ func rightMappings(t *testing.T, name string) map[string][]byte {
 	return out
 }
 
-func firstLines(src []byte) string {
-	lines := strings.SplitN(string(src), "\n", 4)
+func firstLines(src string) string {
+	lines := strings.SplitN(src, "\n", 4)
 	return strings.Join(lines[:min(3, len(lines))], "; ")
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pipeline/pipeline/value"
 )
 
 // says fails the test where a command ends with another code, or does not say all
@@ -140,5 +142,28 @@ func TestCells(t *testing.T) {
 				t.Errorf("fit(%q, %d) = %q has %d columns", text, width, got, wide(got))
 			}
 		}
+	}
+}
+
+// Masked samples have the shape of what they stand for, and nothing of what it
+// says.
+func TestMasked(t *testing.T) {
+	for in, want := range map[string]string{
+		`Zoë O'Brien <zoe+1@x-y.com>`: `Xxx X'Xxxxx <xxx+0@x-x.xxx>`,
+		`陳美玲 🙂 e` + "\u0301":          `xxx · x`,
+		`2026-03-01`:                  `0000-00-00`,
+		`٣`:                           `0`,
+	} {
+		c := comparison{Masked: true}
+		if got := c.cell(value.Text(in)); got != `"`+want+`"` {
+			t.Errorf("%q is masked as %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestCropBothShowsTheDifference(t *testing.T) {
+	before, after := cropBoth(strings.Repeat("x", 100)+"Gold", strings.Repeat("x", 100)+"Silver", 30)
+	if before != "…xxxxxxxxxxxxGold" || after != "…xxxxxxxxxxxxSilver" {
+		t.Errorf("the difference is not seen in %q and %q", before, after)
 	}
 }

@@ -296,3 +296,41 @@ func (p *page) commandsExist(b block) {
 		}
 	}
 }
+
+var (
+	links   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	unnamed = regexp.MustCompile(`[^\pL\pN _-]`)
+)
+
+// TestLinks follows the links between pages, and to files of the repository.
+func TestLinks(t *testing.T) {
+	pages, err := documents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		for _, link := range links.FindAllStringSubmatch(fence.ReplaceAllString(read(t, page), ""), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(link[1], "#")
+			name := page
+			if file != "" {
+				name = filepath.Join(filepath.Dir(page), file)
+			}
+			if _, err := os.Stat(name); err != nil || anchor != "" && !slices.Contains(anchors(read(t, name)), anchor) {
+				t.Errorf("%s: the link %s leads nowhere", page, link[1])
+			}
+		}
+	}
+}
+
+// anchors are the names that a page's headings have on GitHub.
+func anchors(source string) (out []string) {
+	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(source, ""), -1) {
+		name := unnamed.ReplaceAllString(strings.ToLower(h[1]), "")
+		out = append(out, strings.ReplaceAll(name, " ", "-"))
+	}
+	return out
+}

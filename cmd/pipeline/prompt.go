@@ -34,6 +34,7 @@ func (a *app) prompter() *prompter {
 
 // line asks for a text. It takes no more from the terminal than that line.
 func (p *prompter) line(question string) (string, error) {
+	defer p.leaveOnSignal()()
 	fmt.Fprint(p.out, question)
 	var text []byte
 	one := make([]byte, 1)
@@ -51,27 +52,10 @@ func (p *prompter) line(question string) (string, error) {
 	}
 }
 
-// secret asks for a text that is not shown. Ctrl-c leaves with the terminal as it
-// was.
+// secret asks for a text that is not shown.
 func (p *prompter) secret(question string) (credentials.Secret, error) {
 	fd := int(p.in.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", err
-	}
-	gone := make(chan os.Signal, 1)
-	signal.Notify(gone, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	defer func() { signal.Stop(gone); close(done) }()
-	go func() {
-		select {
-		case <-gone:
-			_ = term.Restore(fd, before) // there is nothing else to try
-			fmt.Fprintln(p.out)
-			os.Exit(exitStopped)
-		case <-done:
-		}
-	}()
+	defer p.leaveOnSignal()()
 	fmt.Fprint(p.out, question)
 	text, err := term.ReadPassword(fd)
 	fmt.Fprintln(p.out)
@@ -79,4 +63,26 @@ func (p *prompter) secret(question string) (credentials.Secret, error) {
 		return "", errors.New("nothing was answered")
 	}
 	return credentials.Secret(strings.TrimSpace(string(text))), nil
+}
+
+// leaveOnSignal has ctrl-c leave at once while somebody is asked, with the terminal
+// as it was: nothing else ends the reading of an answer.
+func (p *prompter) leaveOnSignal() (stop func()) {
+	fd := int(p.in.Fd())
+	before, err := term.GetState(fd)
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-gone:
+			if err == nil {
+				_ = term.Restore(fd, before) // there is nothing else to try
+			}
+			fmt.Fprintln(p.out)
+			os.Exit(exitStopped)
+		case <-done:
+		}
+	}()
+	return func() { signal.Stop(gone); close(done) }
 }

@@ -264,7 +264,7 @@ func TestMappingsNameTheEditorSchema(t *testing.T) {
 func TestEditorSchemaTakesRightMappings(t *testing.T) {
 	takes := editorSchemaBy(t)
 	right := map[string][]byte{}
-	for _, pattern := range []string{"../../mappings/*.yaml", "../../docs/*.md", "../../README.md", "../../testdata/script/*.txtar", "explain/*.txtar"} {
+	for _, pattern := range []string{"../../mappings/*.yaml", "../../docs/*.md", "../../docs/*/*.md", "../../README.md", "../../testdata/script/*.txtar", "explain/*.txtar"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

@@ -49,7 +49,7 @@ func (c *checker) call(n *ast.CallNode) typed {
 	case "pluck":
 		return c.plucked(n, args[0])
 	}
-	if !right {
+	if !right || !c.constant(n, f) {
 		return unknown
 	}
 	return f.typeOf(args)

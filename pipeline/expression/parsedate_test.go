@@ -19,7 +19,7 @@ func TestParseDate(t *testing.T) {
 		`parse_date(nothing, "%d/%m/%Y")`:      `null`,
 		`parse_date(bad, "%d/%m/%Y")`:          noDate + "%d/%m/%Y",
 		`parse_date(iso, "%d/%m/%Y")`:          noDate + "%d/%m/%Y",
-		`parse_date("3.4.26", "%d.%m.%Y")`:     noDate + "%d.%m.%Y",
+		`parse_date("3.4." + "26", "%d.%m.%Y")`: noDate + "%d.%m.%Y",
 		`parse_date(de, layout)`:               noLayout,
 	} {
 		v, err := evaluate(t, expr, record)

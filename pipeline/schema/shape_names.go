@@ -58,55 +58,19 @@ func (b *shaper) matching(all []*jsonschema.Schema, name string) *value.Shape {
 // condition. What they are is not said: it depends on the condition.
 func mentioned(all []*jsonschema.Schema) []string {
 	var names []string
-	seen := map[*jsonschema.Schema]bool{}
-	var visit func(s *jsonschema.Schema, conditional bool)
-	visit = func(s *jsonschema.Schema, conditional bool) {
-		if s == nil || seen[s] {
-			return
-		}
-		seen[s] = true
-		names = append(names, s.Required...)
-		if conditional {
-			names = slices.AppendSeq(names, maps.Keys(s.Properties))
-			visit(s.Ref, true)
-		}
-		for name, required := range s.DependentRequired {
-			names = append(append(names, name), required...)
-		}
-		names = slices.AppendSeq(names, maps.Keys(s.DependentSchemas))
-		names = slices.AppendSeq(names, maps.Keys(s.Dependencies))
-		for _, list := range [][]*jsonschema.Schema{{s.If, s.Then, s.Else}, dependents(s)} {
-			for _, sub := range list {
-				visit(sub, true)
-			}
-		}
-		for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
-			for _, sub := range list {
-				visit(sub, conditional)
-			}
-		}
-	}
 	for _, part := range all {
-		visit(part, false)
+		besides(part, func(s *jsonschema.Schema, conditional bool) {
+			names = append(names, s.Required...)
+			if conditional {
+				names = slices.AppendSeq(names, maps.Keys(s.Properties))
+			}
+			for name, required := range s.DependentRequired {
+				names = append(append(names, name), required...)
+			}
+			names = slices.AppendSeq(names, maps.Keys(s.DependentSchemas))
+			names = slices.AppendSeq(names, maps.Keys(s.Dependencies))
+		})
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// dependents is the schemas that hold where some name is there. Older drafts
-// keep them, and lists of names, under one keyword.
-func dependents(s *jsonschema.Schema) []*jsonschema.Schema {
-	var list []*jsonschema.Schema
-	for _, sub := range s.DependentSchemas {
-		list = append(list, sub)
-	}
-	for _, dependency := range s.Dependencies {
-		switch d := dependency.(type) {
-		case *jsonschema.Schema:
-			list = append(list, d)
-		case []string:
-			list = append(list, &jsonschema.Schema{Required: d})
-		}
-	}
-	return list
 }

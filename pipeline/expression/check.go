@@ -35,8 +35,8 @@ type checker struct {
 	keys      map[ast.Node]string
 	prefixes  map[ast.Node][]candidate
 	patterns  map[ast.Node]*regexp.Regexp // of matches
-	supposed  int      // nodes that were visited to find out what follows
-	machine   *Machine // that works out constants
+	supposed  int                         // nodes that were visited to find out what follows
+	machine   *Machine                    // that works out constants
 	tokens    *tokens
 
 	questions []string // that answer() asks

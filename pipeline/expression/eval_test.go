@@ -210,6 +210,7 @@ func TestEval(t *testing.T) {
 		{`date("2026-02-30" + "")`, `error: wrong-value`},
 		{`date(nothing)`, `null`},
 		{`timestamp("2026-03-01 14:30" + "")`, `error: wrong-value`},
+		{`timestamp("2026-03-01t14:30:00z")`, `"2026-03-01T14:30:00Z"`},
 		{`timestamp("2026-03-01 14:30 UTC")`, `"2026-03-01T14:30:00Z"`},
 		{`timestamp("2026-03-01", "Asia/Singapore")`, `"2026-02-28T16:00:00Z"`},
 		{`timestamp(date, type)`, `"2026-03-01T15:30:00Z"`},

@@ -226,7 +226,7 @@ func (c *compiler) sourceSchema(t Text) {
 	if doc.Name == "" {
 		return
 	}
-	s, diags := schema.Compile(doc.Name, doc.Text, open)
+	s, diags := schema.CompileClaim(doc.Name, doc.Text, open)
 	c.diags = append(c.diags, diags...)
 	if !diags.HasErrors() {
 		c.scope.Record = s.Shape()

@@ -1,9 +1,11 @@
-// constants.go: calls of which every input is written in the expression.
+// constants.go: calls that have no result, whatever the record: those of which
+// every input is written in the expression, and moments without a time.
 
 package expression
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -28,6 +30,17 @@ func (c *checker) constant(n *ast.CallNode, f *function) bool {
 		return true
 	}
 	c.at(n.Arguments[0], codeWrongArguments, f.Name+" has no result here: "+why.Error(), "")
+	return false
+}
+
+// hasTime reports a timestamp of a day, for which nothing says where it begins.
+func (c *checker) hasTime(n *ast.CallNode, args []typed) bool {
+	day := args[0]
+	if len(args) > 1 || day.class() != isDay && (day.class() != isText || day.shape.Format != "date") {
+		return true
+	}
+	node := n.Arguments[0]
+	c.fault(node, codeWrongArguments, c.named(node)+" is a date, and timestamp needs a time with an offset", fmt.Sprintf("say where the day begins: timestamp(%s, \"Asia/Singapore\")", c.text(node)))
 	return false
 }
 

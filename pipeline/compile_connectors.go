@@ -226,7 +226,7 @@ func (c *compiler) sourceSchema(t Text) {
 	if doc.Name == "" {
 		return
 	}
-	s, diags := schema.Compile(doc.Name, doc.Text, open)
+	s, diags := schema.CompileClaim(doc.Name, doc.Text, open)
 	c.diags = append(c.diags, diags...)
 	if !diags.HasErrors() {
 		c.scope.Record = s.Shape()
@@ -245,7 +245,11 @@ func (c *compiler) sinks() {
 	for _, s := range c.setup.Registry.Sinks {
 		names = append(names, s.Name)
 	}
-	targets := map[string]diag.Span{filepath.Clean(c.plan.rejects.path): c.m.at}
+	rejects := c.m.at
+	if c.m.Rejects.Path.Value != "" {
+		rejects = c.m.Rejects.Path.Span()
+	}
+	targets := map[string]diag.Span{filepath.Clean(c.plan.rejects.path): rejects}
 	for _, d := range c.m.Sinks {
 		connector, ok := c.setup.Registry.Sink(d.Name.Value)
 		if !ok {

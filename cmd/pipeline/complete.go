@@ -120,6 +120,9 @@ func holdsMappings(dir string) bool {
 // looksLikeMapping tells a mapping from other YAML by the keys at the start of
 // its lines.
 func looksLikeMapping(path string) bool {
+	if isPipe(path) {
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false

@@ -48,7 +48,7 @@ func (m *Machine) item(list, index any) (any, error) {
 	if err != nil {
 		return nil, because(codeMismatch, "an item of a list is read by its number, and this is %s", classOf(index))
 	}
-	i, ok := n.(int)
+	i, ok := asInteger(n)
 	if !ok {
 		return nil, because(codeValue, "an item of a list is read by an integer")
 	}
@@ -77,7 +77,7 @@ func slice(m *Machine, a []any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		whole, ok := n.(int)
+		whole, ok := asInteger(n)
 		if !ok {
 			return nil, because(codeValue, "[a:b] needs integers")
 		}

@@ -46,10 +46,12 @@ func (c *checker) call(n *ast.CallNode) typed {
 		c.question(n.Arguments[1], args[0])
 	case "min", "max":
 		right = right && c.oneClass(n, args)
+	case "timestamp":
+		right = right && c.hasTime(n, args)
 	case "pluck":
 		return c.plucked(n, args[0])
 	}
-	if !right {
+	if !right || !c.constant(n, f) {
 		return unknown
 	}
 	return f.typeOf(args)

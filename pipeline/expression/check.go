@@ -5,6 +5,7 @@ package expression
 
 import (
 	"fmt"
+	"regexp"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -33,8 +34,9 @@ type checker struct {
 	concluded map[factKey]facts
 	keys      map[ast.Node]string
 	prefixes  map[ast.Node][]candidate
-	supposed  int      // nodes that were visited to find out what follows
-	machine   *Machine // that works out constants
+	patterns  map[ast.Node]*regexp.Regexp // of matches
+	supposed  int                         // nodes that were visited to find out what follows
+	machine   *Machine                    // that works out constants
 	tokens    *tokens
 
 	questions []string // that answer() asks
@@ -57,7 +59,7 @@ func newChecker(src string, scope Scope) *checker {
 	c := &checker{src: src, scope: scope, types: map[ast.Node]typed{}, reads: map[ast.Node]Read{},
 		steps: map[ast.Node][]step{}, extents: map[ast.Node]extent{}, bound: map[ast.Node]ast.Node{},
 		walkers: map[ast.Node]int{}, pointers: map[ast.Node]int{}, concluded: map[factKey]facts{},
-		keys: map[ast.Node]string{}, prefixes: map[ast.Node][]candidate{}}
+		keys: map[ast.Node]string{}, prefixes: map[ast.Node][]candidate{}, patterns: map[ast.Node]*regexp.Regexp{}}
 	for _, p := range scope.Given {
 		c.known = append(c.known, p.check.factsOf(p.tree, true).outside())
 	}

@@ -34,6 +34,9 @@ func person() *value.Shape {
 		"amount", scalar(value.Float),
 		"points", may(scalar(value.Integer)),
 		"either", &value.Shape{},
+		"names", &value.Shape{Kind: value.JSON, Open: true, Elem: text},
+		"tables", may(&value.Shape{Kind: value.JSON, Open: true, Elem: text}),
+		"remarks", &value.Shape{Kind: value.JSON, Open: true, Elem: may(text)},
 		"form", &value.Shape{Kind: value.List, Elem: object(true)},
 	)
 }
@@ -55,6 +58,8 @@ func TestRightExpressions(t *testing.T) {
 		`company != null and points != null ? company + string(points) : ""`, `company == null or points == null ? "" : company + string(points)`,
 		`not (company == null or points == null) ? company + string(points) : ""`, `ticket != null ? upper(ticket.name) : ""`,
 		`ticket.name != null ? upper(ticket.name) : ""`, `ticket.name == "VIP" ? ticket.name + "!" : ""`, `ticket.price != null ? ticket.name + "!" : ""`,
+		`(company ?? "") matches "^A" ? upper(company) : ""`, `not ((company ?? "") matches "^$") ? upper(company) : ""`,
+		`"k" in names ? upper(names.k) : ""`, `"k" in (tables ?? {}) ? upper(tables.k) : ""`, `"k" in names and names.k + names["k"] == "aa"`, `names.k ?? ""`,
 		`(company ?? "") != "" ? upper(company) : ""`, `company == "ACME" ? lower(company) : ""`, `company in ["a", "b"] ? lower(company) : ""`,
 		`len(company ?? "") > 0 ? company[0:1] : ""`, `trim(company ?? "") != "" ? trim(company) : ""`, `(points ?? 0) > 3 ? points * 2 : 0`,
 		`vip ?? false ? string(vip) : ""`, `(vip ?? false) and vip`, `company == email ? upper(company) : ""`, `level == "gold" ? level + "!" : ""`,
@@ -105,6 +110,8 @@ func TestWhatDoesNotFollow(t *testing.T) {
 		`map(filter(sessions ?? [], .room != null), .seats + 1)`, `map(filter(sessions ?? [], .room == null), upper(.room))`,
 		`ticket != null ? ticket.price + 1 : 0`, `let company = "a"; let has = company != null; has ? upper($env["company"]) : ""`,
 		`filter(speakers, any(speakers, # != null) and .name + "" == "")`, `(paid ? company != null : true) ? upper(company) : ""`,
+		`"k" in remarks ? upper(remarks.k) : ""`, `"k" in names ? upper(names.j) : ""`, `"k" in names ? "" : upper(names.k)`, `upper(names.k)`,
+		`"k" in (tables ?? {}) or upper(tables.k) == ""`, `(company ?? "") matches "" ? upper(company) : ""`, `(company ?? email) matches "A" ? upper(company) : ""`,
 		`first(tags) + "x"`, `find(tags, # == "a") + "x"`, `(company ?? country) + "x"`, `upper(split(email, "@")[1])`, `email[0:1] == "a" ? upper(tags[0]) : ""`,
 	} {
 		p, problems := Compile(src, Scope{Record: person()})

@@ -50,6 +50,10 @@ func (c *checker) conclude(node ast.Node, holds bool) facts {
 			return c.junction(n, holds, holds)
 		case "or", "||":
 			return c.junction(n, holds, !holds)
+		case "in":
+			if holds {
+				return c.supposeAll(node, holds).both(c.within(n))
+			}
 		}
 	}
 	return c.supposeAll(node, holds).both(c.definition(node, holds))
@@ -63,6 +67,30 @@ func (c *checker) junction(n *ast.BinaryNode, holds, both bool) facts {
 		return left.both(right)
 	}
 	return left.either(right)
+}
+
+// within is what follows from "name" in object: the member is there. It follows
+// for an object of any names, whose members are never null; what else may be
+// absent may be null as well.
+func (c *checker) within(n *ast.BinaryNode) (f facts) {
+	object := n.Right
+	if b, ok := object.(*ast.BinaryNode); ok && b.Operator == "??" { // mp ?? {}
+		if instead, ok := b.Right.(*ast.MapNode); ok && len(instead.Pairs) == 0 {
+			object = b.Left
+		}
+	}
+	name, literal := n.Left.(*ast.StringNode)
+	shape := c.types[object].shape
+	if !literal || shape == nil || shape.Elem == nil || shape.Elem.Nullable || shape.Kind != value.JSON {
+		return f
+	}
+	if _, listed := shape.Field(name.Value); listed {
+		return f
+	}
+	if key := c.keyOf(object); key != "" {
+		f.add(key+"\x00"+name.Value, fact{there: true})
+	}
+	return f
 }
 
 // definition is what follows where node is a name under let: that says true or

@@ -350,6 +350,9 @@ func mergeObjects(a, b *value.Shape, null bool) *value.Shape {
 	case b.Elem != nil && !a.Open:
 		out.Elem = nullable(b.Elem)
 	}
+	if a.Matching != nil || b.Matching != nil { // it is a name; of which of them is not followed
+		out.Matching = func(name string) *value.Shape { return eitherMatching(name, a, b) }
+	}
 	for _, f := range a.Fields {
 		out.Fields = append(out.Fields, value.Field{Name: f.Name, Shape: eitherField(f, b)})
 	}
@@ -359,6 +362,16 @@ func mergeObjects(a, b *value.Shape, null bool) *value.Shape {
 		}
 	}
 	return out
+}
+
+// eitherMatching is a member of one of two objects by a pattern.
+func eitherMatching(name string, objects ...*value.Shape) *value.Shape {
+	for _, o := range objects {
+		if _, ok := o.Member(name); ok {
+			return &value.Shape{Nullable: true}
+		}
+	}
+	return nil
 }
 
 // eitherField is the member f of an object that may be the other one.

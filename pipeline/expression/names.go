@@ -171,7 +171,7 @@ func (c *checker) rootShape(s step) (shape *value.Shape, ok bool) {
 		}
 		return nil, true
 	}
-	if shape, ok := record.Field(s.name); ok {
+	if shape, ok := record.Member(s.name); ok {
 		return shape, true
 	}
 	candidates := record.Names()
@@ -200,7 +200,7 @@ func (c *checker) stepOf(base *value.Shape, name string, node ast.Node, of strin
 	case !known(base):
 		return nil, true
 	}
-	if shape, ok := base.Field(name); ok {
+	if shape, ok := base.Member(name); ok {
 		return shape, true
 	}
 	switch {

@@ -121,6 +121,22 @@ func toNumber(x any, arg int) (any, error) {
 	}
 }
 
+// asInteger is the number x where it has no fraction, however it is written: in
+// JSON Schema 1.0 and 1e3 are integers.
+func asInteger(x any) (int, bool) {
+	switch v := x.(type) {
+	case int:
+		return v, true
+	case float64:
+		return int(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+	case decimal.Decimal:
+		if b := v.BigInt(); v.IsInteger() && b.IsInt64() {
+			return int(b.Int64()), true
+		}
+	}
+	return 0, false
+}
+
 // twoNumbers are both operands of an operator, as numbers.
 func twoNumbers(a []any) (x, y any, err error) {
 	if x, err = toNumber(a[0], 0); err != nil {

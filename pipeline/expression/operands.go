@@ -342,8 +342,11 @@ func (c *checker) pattern(node ast.Node) {
 		c.at(node, codeWrongArguments, "the pattern of matches is not a text in quotes", "use contains to look for another value")
 		return
 	}
-	if _, err := regexp.Compile(literal.Value); err != nil {
+	pattern, err := regexp.Compile(literal.Value)
+	if err != nil {
 		reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		c.at(node, codeWrongArguments, "the pattern of matches is not a regular expression: "+reason, "")
+		return
 	}
+	c.patterns[node] = pattern
 }

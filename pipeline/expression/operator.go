@@ -101,8 +101,8 @@ func modulo(_ *Machine, a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, iok := x.(int)
-	j, jok := y.(int)
+	i, iok := asInteger(x)
+	j, jok := asInteger(y)
 	switch {
 	case !iok || !jok:
 		return nil, because(codeValue, "%% needs two integers")
@@ -291,8 +291,8 @@ func span(m *Machine, a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, iok := x.(int)
-	to, jok := y.(int)
+	from, iok := asInteger(x)
+	to, jok := asInteger(y)
 	if !iok || !jok {
 		return nil, because(codeValue, ".. needs two integers")
 	}

@@ -139,6 +139,7 @@ func dialled(s string) (digits string, plus, ok bool) {
 				return "", false, false
 			}
 			plus = true
+		case unicode.Is(unicode.Cf, r): // the marks of writing direction that address books put around numbers
 		case !isBlank(r) && !unicode.Is(unicode.Pd, r) && !strings.ContainsRune("()[]./~\u2212", r):
 			return "", false, false
 		}

@@ -141,6 +141,7 @@ func TestPhoneAsPeopleWriteIt(t *testing.T) {
 		{"٠٥٠ ١٢٣ ٤٥٦٧", "AE", "+971501234567"},
 		{"+39 06 698 12345", "SG", "+390669812345"},
 		{"tel:+6561234567", "", "+6561234567"},
+		{"\u202a+65 6123 4567\u202c", "", "+6561234567"},
 		{"+800 1234 5678", "", "+80012345678"},
 	} {
 		if got, ok := internationalNumber(c.text, strings.ToUpper(c.region)); !ok || got != c.want {

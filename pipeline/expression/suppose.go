@@ -168,6 +168,9 @@ func (s *supposer) binary(n *ast.BinaryNode) guess {
 		return s.junction(n, true)
 	}
 	left := s.eval(n.Left)
+	if n.Operator == "matches" {
+		return s.matches(left, n.Right)
+	}
 	if n.Operator == "??" {
 		if left.state == sure && left.value == nil {
 			return s.eval(n.Right)
@@ -183,8 +186,6 @@ func (s *supposer) binary(n *ast.BinaryNode) guess {
 			return isSure(g.value == false)
 		}
 		return isOpen
-	case "matches":
-		return s.strict(left)
 	case "in":
 		return s.in(left, right)
 	case "^":
@@ -223,6 +224,15 @@ func (s *supposer) strict(operands ...guess) guess {
 		}
 	}
 	return isOpen
+}
+
+// matches is a text against a pattern.
+func (s *supposer) matches(left guess, right ast.Node) guess {
+	g := s.strict(left)
+	if pattern := s.check.patterns[right]; g == isOpen && pattern != nil {
+		return s.run("op:matches", left, isSure(pattern))
+	}
+	return g
 }
 
 // equal compares; null is equal to nothing that is never null.

@@ -4,7 +4,6 @@ package expression
 
 import (
 	"errors"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -122,12 +121,7 @@ func (s *supposer) compute(f func(*Machine, []any) (any, error), operands []gues
 		}
 		args[i] = g.value
 	}
-	if s.check.machine == nil {
-		s.check.machine = NewMachine(time.Time{})
-	}
-	m := s.check.machine
-	m.work, m.list = maxSuppose, nil
-	v, err := f(m, args)
+	v, err := s.check.try(f, args)
 	if err != nil {
 		var why *fault
 		if errors.As(err, &why) && why.code == codeTooMuch {

@@ -171,7 +171,7 @@ func whole(a []any, i int, what string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := x.(int)
+	n, ok := asInteger(x)
 	if !ok || n < 0 {
 		return 0, because(codeValue, "%s is an integer from 0 up", what)
 	}

@@ -78,7 +78,7 @@ func parseMoment(s string) (moment, error) {
 			return moment{t: t, dayOnly: true, local: true}, nil
 		}
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
+	if t, err := time.Parse(time.RFC3339, strings.ToUpper(s)); err == nil {
 		return moment{t: t}, nil
 	}
 	utc, isUTC := strings.CutSuffix(s, " UTC")

@@ -30,6 +30,7 @@ type loader struct {
 	open  func(path string) ([]byte, error)
 	files []*file // in the order they were met
 	diags diag.List
+	claim bool // no value is held against the schema
 }
 
 // load is the file of that name, read and checked once; nil where it is wrong.

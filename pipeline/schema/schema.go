@@ -36,12 +36,22 @@ type Schema struct {
 // The Schema is nil where the list has errors. The codes are schema-syntax,
 // schema-keyword, schema-pattern and schema-ref.
 func Compile(name string, text []byte, open func(path string) ([]byte, error)) (*Schema, diag.List) {
-	l := &loader{open: open}
+	return (&loader{open: open}).compile(name, text)
+}
+
+// CompileClaim is Compile for a schema that says what values look like, and
+// that none is held against. Its patterns may be of any dialect: one that is not
+// ours is taken to fit anything.
+func CompileClaim(name string, text []byte, open func(path string) ([]byte, error)) (*Schema, diag.List) {
+	return (&loader{open: open, claim: true}).compile(name, text)
+}
+
+func (l *loader) compile(name string, text []byte) (*Schema, diag.List) {
 	l.load(name, text)
 	if l.diags.HasErrors() {
 		return nil, l.diags
 	}
-	root, err := compile(l.files)
+	root, err := compile(l.files, l.claim)
 	if err != nil {
 		l.diags = append(l.diags, explain(err, l.files)...)
 		return nil, l.diags
@@ -79,11 +89,17 @@ type noNetwork struct{}
 
 func (noNetwork) Load(string) (any, error) { return nil, errors.New("schemas come from files alone") }
 
-func compile(files []*file) (*jsonschema.Schema, error) {
+func compile(files []*file, claim bool) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.UseLoader(noNetwork{})
 	c.AssertFormat()
-	c.UseRegexpEngine(func(s string) (jsonschema.Regexp, error) { return regexp.Compile(s) })
+	c.UseRegexpEngine(func(s string) (jsonschema.Regexp, error) {
+		re, err := regexp.Compile(s)
+		if err != nil && claim {
+			return regexp.MustCompile(""), nil
+		}
+		return re, err
+	})
 	for _, f := range files {
 		if err := c.AddResource(f.url, f.root.decoded()); err != nil {
 			return nil, err

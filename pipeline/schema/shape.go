@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -79,10 +80,13 @@ func (b *shaper) within(set types, schemas []*jsonschema.Schema) *value.Shape {
 	}()
 	shape.Kind = kindOf(set)
 	switch shape.Kind {
+	case value.Null:
+		shape.Mixed = scalarsOf(set)
 	case value.JSON:
-		shape.Fields = b.fields(all)
+		shape.Fields = b.fields(all, b.schema.declaredNames(all))
 		shape.Open, shape.Others = !closed(all), others(all)
 		b.addChoices(shape, all)
+		b.addNames(shape, all)
 	case value.List:
 		shape.Elem, shape.Least = b.elem(all), leastOf(all, func(s *jsonschema.Schema) *int { return s.MinItems })
 	case value.String:
@@ -126,6 +130,22 @@ func kindOf(set types) value.Kind {
 	default:
 		return value.Null
 	}
+}
+
+// scalarsOf is the kinds of a value that may be one of several scalars, which
+// string(…) makes one of. Of lists and objects among them nothing is said: there
+// is no way to ask which of them a value is.
+func scalarsOf(set types) []value.Kind {
+	if set&(array|object) != 0 {
+		return nil
+	}
+	var kinds []value.Kind
+	for _, t := range []types{boolean, set & number, text} {
+		if set&t != 0 {
+			kinds = append(kinds, kindOf(t))
+		}
+	}
+	return kinds
 }
 
 func dateKind(all []*jsonschema.Schema) value.Kind {
@@ -205,9 +225,9 @@ func enumOf(all []*jsonschema.Schema) []string {
 	return nil
 }
 
-func (b *shaper) fields(all []*jsonschema.Schema) []value.Field {
+func (b *shaper) fields(all []*jsonschema.Schema, names []string) []value.Field {
 	var fields []value.Field
-	for _, name := range b.schema.declaredNames(all) {
+	for _, name := range names {
 		p := propertyOf(all, name)
 		shape := b.shape(p.schemas)
 		shape.Nullable = shape.Nullable || !p.required
@@ -264,6 +284,8 @@ func mergeFields(shape, branch *value.Shape, branches []*value.Shape) {
 			switch {
 			case !ok:
 				merged.Nullable = true
+			case scalar(seen) && scalar(&merged) && seen.Kind != merged.Kind:
+				merged = value.Shape{Nullable: merged.Nullable || seen.Nullable, Mixed: kindsOf(&merged, seen), Doc: merged.Doc, Span: merged.Span}
 			case seen.Kind != merged.Kind || seen.Kind == value.JSON && seen != f.Shape || seen.Kind == value.List && seen != f.Shape:
 				merged = value.Shape{Nullable: merged.Nullable || seen.Nullable, Open: true, Doc: merged.Doc, Span: merged.Span}
 			default:
@@ -275,6 +297,23 @@ func mergeFields(shape, branch *value.Shape, branches []*value.Shape) {
 		}
 		shape.Fields = append(shape.Fields, value.Field{Name: f.Name, Shape: &merged})
 	}
+}
+
+// scalar reports whether the kinds of a shape are known, and scalars.
+func scalar(s *value.Shape) bool {
+	return s.Mixed != nil || s.Kind != value.Null && s.Kind != value.List && s.Kind != value.JSON
+}
+
+// kindsOf is the kinds that one of two scalars may have.
+func kindsOf(a, b *value.Shape) []value.Kind {
+	kinds := slices.Concat(a.Mixed, b.Mixed)
+	for _, s := range []*value.Shape{a, b} {
+		if s.Mixed == nil {
+			kinds = append(kinds, s.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
 }
 
 // elem is the shape of a list's items; nil where nothing is said.

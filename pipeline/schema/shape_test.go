@@ -28,6 +28,9 @@ func draw(b *strings.Builder, indent, name string, s *value.Shape) {
 	if s.Enum != nil {
 		fmt.Fprintf(b, " %q", s.Enum)
 	}
+	if s.Mixed != nil {
+		fmt.Fprintf(b, " of %v", s.Mixed)
+	}
 	if s.Doc != "" {
 		fmt.Fprintf(b, " // %s", s.Doc)
 	}
@@ -38,8 +41,11 @@ func draw(b *strings.Builder, indent, name string, s *value.Shape) {
 	for _, f := range s.Fields {
 		draw(b, indent+"  ", f.Name+" ", f.Shape)
 	}
-	if s.Kind == value.List && s.Elem != nil {
+	switch {
+	case s.Kind == value.List && s.Elem != nil:
 		draw(b, indent+"  ", "[] ", s.Elem)
+	case s.Elem != nil:
+		draw(b, indent+"  ", "* ", s.Elem)
 	}
 }
 
@@ -56,7 +62,7 @@ json open @2:1
   s string? // when (date-time) @3:1
   e string? ["x" "y"] @4:1
   n number? @4:34
-  m unknown? @4:72
+  m unknown? of [integer string] @4:72
   any unknown? @4:110
 `},
 		{"closed", `{"additionalProperties": false, "properties": {"a": {"type": "string"}}}`, `
@@ -100,7 +106,32 @@ json open @1:1
 json open @1:1
   id integer @2:45
   kind string @2:72
-  x unknown? open @2:96
+  x unknown? of [integer string] @2:96
+`},
+		{"names without a declaration", `{"properties": {"t": {"enum": ["p", "c"]}}, "required": ["t", "id"],
+"if": {"properties": {"t": {"const": "p"}}}, "then": {"properties": {"first": {"type": "string"}}, "required": ["first"]},
+"else": {"properties": {"company": {"type": "string"}}},
+"dependentRequired": {"company": ["country"]}, "dependentSchemas": {"first": {"required": ["last"]}}, "unevaluatedProperties": false}`, `
+json @1:2
+  t string ["p" "c"] @1:17
+  company unknown?
+  country unknown?
+  first unknown?
+  id unknown
+  last unknown?
+`},
+		{"dependencies of older drafts", `{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": true},
+"dependencies": {"a": ["b"], "c": {"required": ["d"]}}}`, `
+json open @1:56
+  a unknown? @1:71
+  b unknown?
+  c unknown?
+  d unknown?
+`},
+		{"a table of texts", `{"properties": {"m": {"type": "object", "additionalProperties": {"type": "string"}}}}`, `
+json open @1:2
+  m json? open @1:17
+    * string
 `},
 	}
 	for _, tt := range tests {
@@ -121,6 +152,9 @@ func pointAtNames(t *testing.T, schema string, s *value.Shape) {
 	lines := strings.Split(schema, "\n")
 	for _, f := range s.Fields {
 		start, end := f.Shape.Span.Start, f.Shape.Span.End
+		if start.Line == 0 { // it has no declaration of its own
+			continue
+		}
 		if got := lines[start.Line-1][start.Column-1 : end.Column-1]; got != `"`+f.Name+`"` {
 			t.Errorf("%s is said to stand at %s", f.Name, got)
 		}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"maps"
 	neturl "net/url"
 	"slices"
 	"strings"
@@ -272,7 +273,7 @@ func closed(object []*jsonschema.Schema) bool {
 		if open, ok := part.AdditionalProperties.(bool); ok && !open && len(part.PatternProperties) == 0 {
 			return true
 		}
-		if u := part.UnevaluatedProperties; u != nil && u.Bool != nil && !*u.Bool {
+		if u := part.UnevaluatedProperties; u != nil && u.Bool != nil && !*u.Bool && !evaluatesAny(part) {
 			return true
 		}
 	}
@@ -291,4 +292,56 @@ func others(object []*jsonschema.Schema) bool {
 		}
 		return len(part.PatternProperties) > 0
 	})
+}
+
+// evaluatesAny reports whether s, or what may hold beside it, takes members of
+// any name, so that none of them is left to be unevaluated.
+func evaluatesAny(s *jsonschema.Schema) bool {
+	found := false
+	besides(s, func(s *jsonschema.Schema, _ bool) {
+		open, isBool := s.AdditionalProperties.(bool)
+		found = found || s.AdditionalProperties != nil && (!isBool || open) || len(s.PatternProperties) > 0
+	})
+	return found
+}
+
+// besides visits s and every schema that holds for the same value, always or
+// under a condition.
+func besides(s *jsonschema.Schema, visit func(s *jsonschema.Schema, conditional bool)) {
+	seen := map[*jsonschema.Schema]bool{}
+	var walk func(s *jsonschema.Schema, conditional bool)
+	walk = func(s *jsonschema.Schema, conditional bool) {
+		if s == nil || seen[s] {
+			return
+		}
+		seen[s] = true
+		visit(s, conditional)
+		walk(s.Ref, conditional)
+		for _, list := range [][]*jsonschema.Schema{{s.If, s.Then, s.Else}, dependents(s)} {
+			for _, sub := range list {
+				walk(sub, true)
+			}
+		}
+		for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
+			for _, sub := range list {
+				walk(sub, conditional)
+			}
+		}
+	}
+	walk(s, false)
+}
+
+// dependents is the schemas that hold where some name is there. Older drafts
+// keep them, and lists of names, under one keyword.
+func dependents(s *jsonschema.Schema) []*jsonschema.Schema {
+	list := slices.Collect(maps.Values(s.DependentSchemas))
+	for _, dependency := range s.Dependencies {
+		switch d := dependency.(type) {
+		case *jsonschema.Schema:
+			list = append(list, d)
+		case []string:
+			list = append(list, &jsonschema.Schema{Required: d})
+		}
+	}
+	return list
 }

@@ -311,6 +311,6 @@ func (a account) missing(store *credentials.Store, book credentials.Book) error 
 	}
 	lines = append(lines,
 		fmt.Sprintf("Or set a token:     export %s=…", variable),
-		"Or try the sandbox: pipeline run --sandbox "+a.c.file)
+		"Or try the sandbox: pipeline run --sandbox "+diag.ShellWord(a.c.file))
 	return errors.New(strings.Join(lines, "\n"))
 }

@@ -303,7 +303,7 @@ func TestTimeLeft(t *testing.T) {
 // TestSummaries compares the ends of runs with testdata/summary.txt; none has
 // more than twelve lines.
 func TestSummaries(t *testing.T) {
-	s := &show{name: "acme", file: "acme.yaml", from: "gevme/attendees", replay: "pipeline run --replay acme.yaml", rejects: "pipeline rejects acme.yaml --replay", remote: true, calls: 41, retries: 2}
+	s := &show{name: "acme", again: "pipeline run acme.yaml", goesOn: true, from: "gevme/attendees", rejects: "pipeline rejects acme.yaml --replay", remote: true, calls: 41, retries: 2}
 	var causes []pipeline.Cause
 	for i := range 30 {
 		causes = append(causes, pipeline.Cause{Code: "conversion", Field: fmt.Sprintf("field%d", i), Reason: "…", Count: 1 + i%7, Page: 1, Item: i + 1})
@@ -315,7 +315,7 @@ func TestSummaries(t *testing.T) {
 		Targets:  []string{"a.csv", "b.csv", "c.parquet", "https://example.com", "e.jsonl"},
 	}
 	good := pipeline.Report{Read: 2500, Written: 2500, Targets: []string{"a.csv", "b.csv", "c.parquet"}, Took: 800 * time.Millisecond}
-	file := &show{name: "file", file: "file.yaml", from: "file"}
+	file := &show{name: "file", again: "pipeline run file.yaml", from: "file"}
 	var got strings.Builder
 	for _, text := range []string{
 		s.finished(good), s.finished(everything), file.finished(pipeline.Report{Read: 2, Rejected: 2, Causes: causes[:1], Rejects: "file.rejects.jsonl"}),

@@ -120,7 +120,7 @@ func (a *app) login(ctx context.Context, connector string, f loginFlags) error {
 	var refused *rest.TokenRefused
 	switch {
 	case errors.As(err, &refused) && kept.ClientID == id && kept.ClientSecret == secret:
-		return fmt.Errorf("%w, which are those in the store; to be asked for others: pipeline auth logout %s", err, connection)
+		return fmt.Errorf("%w, which are those in the store; to be asked for others: pipeline auth logout %s", err, diag.ShellWord(connection))
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "the login was given up; nothing was stored")
 		return exitCode(exitStopped)
@@ -195,7 +195,7 @@ func (a *app) storedFor(ctx context.Context, store *credentials.Store, connector
 		return false, nil
 	})
 	if err == nil && kept.Connector != "" && kept.Connector != connector {
-		return kept, usage("the connection %s is of %s; choose another name with --connection, or forget it first: pipeline auth logout %s", connection, kept.Connector, connection)
+		return kept, usage("the connection %s is of %s; choose another name with --connection, or forget it first: pipeline auth logout %s", connection, kept.Connector, diag.ShellWord(connection))
 	}
 	return kept, err
 }

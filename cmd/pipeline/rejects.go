@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/tape"
 )
 
@@ -128,7 +129,7 @@ func (a *app) wholeAgain(c *checked, target string, f *runFlags) error {
 	where := "from its source"
 	switch {
 	case c.plan.ReadsStdin():
-		return fmt.Errorf("%s is written whole, and its records came from stdin, which is gone; run it again with the same input: pipeline run %s%s", target, c.file, f.places())
+		return fmt.Errorf("%s is written whole, and its records came from stdin, which is gone; run it again with the same input: %s", target, f.runCommand(c.file))
 	case c.plan.Remote():
 		if err := a.wholeTape(c, target, f); err != nil {
 			return err
@@ -149,10 +150,10 @@ func (a *app) wholeTape(c *checked, target string, f *runFlags) error {
 		return err
 	}
 	if slices.ContainsFunc(tapes, func(t tape.Info) bool { return !t.Complete && t.Exchanges > 0 }) {
-		return fmt.Errorf("the last run of %s did not come to its end, and these are its rejects; run it again, and it goes on with the mapping as it is now: pipeline run %s%s", c.plan.Name(), c.file, f.places())
+		return fmt.Errorf("the last run of %s did not come to its end, and these are its rejects; run it again, and it goes on with the mapping as it is now: %s", c.plan.Name(), f.runCommand(c.file))
 	}
 	if !slices.ContainsFunc(tapes, func(t tape.Info) bool { return t.Complete && t.Problem == "" }) {
-		return fmt.Errorf("%s is written whole, which takes all records, and there is no complete tape of them; fetch them again: pipeline run %s%s", target, c.file, f.places())
+		return fmt.Errorf("%s is written whole, which takes all records, and there is no complete tape of them; fetch them again: %s", target, f.runCommand(c.file))
 	}
 	return nil
 }
@@ -331,7 +332,7 @@ func (list *rejectList) print(a *app, mapping string, f runFlags) error {
 	if mapping == "" {
 		mapping = "MAPPING.yaml"
 	}
-	fmt.Fprintf(&b, "\nnext: mend the mapping, then: pipeline rejects %s%s --replay\n", mapping, f.places())
+	fmt.Fprintf(&b, "\nnext: mend the mapping, then: %s\n", f.rejectsCommand(mapping))
 	_, err := a.stdout.Write([]byte(b.String()))
 	return err
 }
@@ -351,10 +352,30 @@ func (g *rejectGroup) first() string {
 func (f runFlags) places() string {
 	out := ""
 	if f.out != "" {
-		out += " --out " + f.out
+		out += " --out " + diag.ShellWord(f.out)
 	}
 	if f.state != "" {
-		out += " --state " + f.state
+		out += " --state " + diag.ShellWord(f.state)
 	}
 	return out
+}
+
+// runCommand goes on with a run of these flags, and rejectsCommand maps its
+// rejects again.
+func (f runFlags) runCommand(file string) string {
+	flags := ""
+	if f.sandbox {
+		flags += " --sandbox"
+	}
+	if f.replay {
+		flags += " --replay"
+	}
+	if f.limit > 0 {
+		flags += fmt.Sprintf(" --limit %d", f.limit)
+	}
+	return "pipeline run" + flags + " " + diag.ShellWord(file) + f.places()
+}
+
+func (f runFlags) rejectsCommand(file string) string {
+	return "pipeline rejects " + diag.ShellWord(file) + f.places() + " --replay"
 }

@@ -20,21 +20,22 @@ import (
 // may be called from several goroutines; none of them writes while it holds mu,
 // for the live view asks for the standing while it writes.
 type show struct {
-	name     string
-	file     string // of the mapping
-	from     string
-	replay   string // the command that maps the same records again; empty: there is none
-	rejects  string // the command that maps the rejects again; empty: there is none
-	remote   bool
-	rate     pipeline.Rate
-	most     int           // records that are read at most; 0: all
-	used     func() int    // calls in the window of rate, of everybody who shares it; for the live view
-	err      io.Writer     // progress and the summary
-	terminal terminal      // what err is
-	events   *json.Encoder // --json; nil: none
-	lines    bool          // print a line for progress now and then
-	schema   string        // that says what the source's records are …
-	discover string        // … and the command that takes over what they are
+	name      string
+	from      string
+	again     string // the command that was typed, to go on or to start over
+	goesOn    bool   // … without fetching anything twice
+	elsewhere string // that command, with another folder for outputs
+	rejects   string // the command that maps the rejects again; empty: there is none
+	remote    bool
+	rate      pipeline.Rate
+	most      int           // records that are read at most; 0: all
+	used      func() int    // calls in the window of rate, of everybody who shares it; for the live view
+	err       io.Writer     // progress and the summary
+	terminal  terminal      // what err is
+	events    *json.Encoder // --json; nil: none
+	lines     bool          // print a line for progress now and then
+	schema    string        // that says what the source's records are …
+	discover  string        // … and the command that takes over what they are
 
 	mu       sync.Mutex
 	running  bool
@@ -58,7 +59,7 @@ const between = 2 * time.Second
 func newShow(a *app, c checked, f runFlags) *show {
 	plan := c.plan
 	s := &show{
-		name: plan.Name(), file: c.file, from: plan.From(), remote: plan.Remote(), rate: plan.Limit().Rate, most: f.limit,
+		name: plan.Name(), again: f.runCommand(c.file), from: plan.From(), remote: plan.Remote(), rate: plan.Limit().Rate, most: f.limit,
 		err: a.stderr, terminal: terminalOf(a.stderr),
 		lines: f.progress != "none" && a.view == nil && !f.json,
 	}
@@ -66,12 +67,15 @@ func newShow(a *app, c checked, f runFlags) *show {
 		s.rate = pipeline.Rate{} // there are no calls
 	}
 	s.schema, s.discover = discoverCommand(c, f)
-	if plan.Remote() && !f.sandbox && f.limit == 0 {
-		s.replay = "pipeline run --replay " + c.file
-	}
 	if !f.sandbox && f.limit == 0 {
-		s.rejects = "pipeline rejects " + c.file + f.places() + " --replay"
+		s.goesOn = plan.KeepsTape() && !f.replay
+		s.rejects = f.rejectsCommand(c.file)
 	}
+	if f.rejects {
+		s.again = s.rejects
+	}
+	f.out = "DIR"
+	s.elsewhere = f.runCommand(c.file)
 	if f.json {
 		s.events = json.NewEncoder(a.stdout)
 		s.events.SetEscapeHTML(false)

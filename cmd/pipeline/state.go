@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // stateFlags are the flags of the state commands.
@@ -30,6 +31,9 @@ type stateFlags struct {
 	yes   bool
 	tapes bool
 }
+
+// places are the flags that say where things lie, for the next command.
+func (f stateFlags) places() string { return runFlags{out: f.out, state: f.state}.places() }
 
 func (a *app) stateCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -95,11 +99,11 @@ func (a *app) stateShow() *cobra.Command {
 			events.SetEscapeHTML(false)
 			return events.Encode(kept)
 		}
-		return a.showState(c, kept)
+		return a.showState(c, kept, f)
 	})
 }
 
-func (a *app) showState(c checked, k pipeline.KeptState) error {
+func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s: %s bytes in %s\n", k.Mapping, thousands(int(k.Bytes)), k.Folder)
 	for _, t := range k.Tapes {
@@ -118,7 +122,7 @@ func (a *app) showState(c checked, k pipeline.KeptState) error {
 		fmt.Fprintf(w, "  ledger\t%s\n", k.InUse)
 	}
 	if k.Rejects != nil {
-		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s\n", thousands(k.Rejects.Open), k.Rejects.Path, c.file)
+		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s%s\n", thousands(k.Rejects.Open), k.Rejects.Path, diag.ShellWord(c.file), f.places())
 	}
 	if len(k.Tapes) == 0 && !c.plan.Incremental() && len(k.Receivers) == 0 && k.InUse == "" && k.Rejects == nil {
 		fmt.Fprintf(w, "  nothing is kept\n")
@@ -200,7 +204,7 @@ func (a *app) rewind(c checked, dir string, f stateFlags) (err error) {
 	if err := c.plan.Rewind(dir, to); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s\n", c.file)
+	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s%s\n", diag.ShellWord(c.file), f.places())
 	return err
 }
 
@@ -260,7 +264,7 @@ output, and is not part of it.`,
 	cmd.Flags().BoolVar(&f.tapes, "tapes", false, "with the tapes, which hold people's data")
 	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
 		if terminalOf(a.stdout).tty {
-			return usage("export writes a tar, which is nothing for a terminal; send it to a file: pipeline state export %s > state.tar", c.file)
+			return usage("export writes a tar, which is nothing for a terminal; send it to a file: pipeline state export %s%s > state.tar", diag.ShellWord(c.file), f.places())
 		}
 		if err := c.plan.Export(dir, f.tapes, a.stdout); err != nil {
 			return err
@@ -315,7 +319,7 @@ func (a *app) importState(c checked, dir, archive string, f stateFlags) (err err
 	if err := imported.Commit(); err != nil {
 		return errors.Join(err, imported.Abort())
 	}
-	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s\n", c.file)
+	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s%s\n", diag.ShellWord(c.file), f.places())
 	return err
 }
 

@@ -136,25 +136,24 @@ func (s *show) advice(err error) string {
 	var many *pipeline.TooManyRejects
 	var drifted *pipeline.Drifted
 	var call *rest.Error
-	again := "pipeline run " + s.file
 	switch {
 	case errors.As(err, &drifted):
 		return "take it over: " + s.discover
 	case errors.As(err, &stopped), strings.Contains(err.Error(), "\n"): // it is said
 		return ""
 	case errors.As(err, &many):
-		if s.replay != "" {
-			return "mend the mapping, then map the same records again, without a call: " + s.replay
+		if s.goesOn { // the tape of this run is not complete, so that --replay would take an older one
+			return "mend the mapping, then the same command goes on with what was fetched: " + s.again
 		}
-		return "mend the mapping, then: " + again
+		return "mend the mapping, then: " + s.again
 	case errors.As(err, &call) && call.Reason == rest.LoginAgain:
-		return "then the same command goes on: " + again
+		return "then the same command goes on: " + s.again
 	case errors.As(err, &call) && (call.Reason == rest.Unavailable || call.Reason == rest.Limited):
-		return "nothing is lost; later, the same command goes on: " + again
+		return "nothing is lost; later, the same command goes on: " + s.again
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "make room on the disk (df -h .), then the same command goes on: " + again
+		return "make room on the disk (df -h .), then the same command goes on: " + s.again
 	case errors.Is(err, fs.ErrPermission):
-		return "make that place writable, or write somewhere else: " + again + " --out DIR"
+		return "make that place writable, or write somewhere else: " + s.elsewhere
 	}
 	return ""
 }

@@ -15,13 +15,13 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // Grant is what a platform gave.
@@ -68,19 +68,11 @@ func (e *Engine) LoginCommand(connector, connection, baseURL string) string {
 }
 
 func (d *declaration) loginCommand(connection, baseURL string) string {
-	command := fmt.Sprintf("pipeline auth login %s --connection %s", word(cmp.Or(d.file, d.name)), word(connection))
+	command := fmt.Sprintf("pipeline auth login %s --connection %s", diag.ShellWord(cmp.Or(d.file, d.name)), diag.ShellWord(connection))
 	if baseURL != "" && baseURL != d.baseURL {
-		command += " --base-url " + word(baseURL)
+		command += " --base-url " + diag.ShellWord(baseURL)
 	}
 	return command
-}
-
-// word is a word of a shell's command.
-func word(s string) string {
-	if s != "" && strings.Trim(s, headerChars+"./:") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // TokenRefused is a token that a platform does not give.

@@ -33,6 +33,7 @@ type Option struct {
 	Required bool
 	Values   []string // the only ones allowed, where there are any
 	Max      int64    // of an integer; 0 is no bound
+	Tuning   bool     // it changes how records are fetched, and never which
 }
 
 // Options are the decoded options of one connector by name: string, int64,

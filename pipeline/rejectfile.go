@@ -39,6 +39,9 @@ func (r *run) openRejects() error {
 	}
 	old, err := newOpenRejects(r.plan, path, cmp.Or(r.o.State, os.TempDir()))
 	r.reject.old, r.earlier, r.reject.last = old, old, true
+	if old != nil {
+		err = r.sameSelection(r.reject.path)
+	}
 	return err
 }
 

@@ -50,6 +50,9 @@ func (r *run) keepRejects() error {
 		return err
 	}
 	path := r.o.World.OutPath(r.plan.rejects.path)
+	if err := r.sameSelection(path); err != nil {
+		return err
+	}
 	sum, err := sumOf(path)
 	if err != nil {
 		return err

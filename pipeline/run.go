@@ -182,7 +182,7 @@ func (r *run) keepReasons() error {
 		return err
 	}
 	r.report.Rejects = r.reject.path
-	if err := r.reject.commit(); err != nil {
+	if err := r.publishRejects(); err != nil {
 		return err
 	}
 	return r.noteUnpublished()
@@ -286,7 +286,7 @@ func (r *run) commit(ctx context.Context) error {
 		return errors.Join(err, r.abort())
 	}
 	if !r.reject.last {
-		if err := r.reject.commit(); err != nil {
+		if err := r.publishRejects(); err != nil {
 			return errors.Join(err, r.abort())
 		}
 	}
@@ -298,7 +298,7 @@ func (r *run) commit(ctx context.Context) error {
 			return errors.Join(err, r.abort())
 		}
 	}
-	if err := r.reject.commit(); err != nil {
+	if err := r.publishRejects(); err != nil {
 		return errors.Join(err, r.abort())
 	}
 	r.report.Rejects = r.reject.published

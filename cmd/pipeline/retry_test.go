@@ -443,3 +443,53 @@ func TestRunAfterAnInterruptedReplay(t *testing.T) {
 	}
 	assertRows(t, dir, "1", "2")
 }
+
+// Rejects of one event are not delivered as records of another: not by --replay,
+// and not by the next run. What is only fetched otherwise is the same source.
+func TestRejectsOfAnotherEvent(t *testing.T) {
+	for _, sync := range []string{"incremental", "full"} {
+		t.Run(sync, func(t *testing.T) {
+			t.Parallel()
+			c := newChanging(t)
+			dir, pipeline := retryPlace(t, c, "csv: {path: out.csv, mode: append}", "retry: true, max: 90%")
+			rewrite(t, dir, "sync: incremental", "sync: "+sync)
+			c.set(record(0, "a"), record(1, ""))
+			pipeline(3, "run", "m.yaml")
+
+			rewrite(t, dir, `event: "1"`, `event: "2"`)
+			rewrite(t, dir, "lower(email)", `lower(email ?? "none")`)
+			const refused = `m.rejects.jsonl has open rejects of another source: since they were rejected, this mapping's event was changed, and they must not be delivered as records of what it reads now; deliver them with the mapping as it was, or move that file away`
+			commands := [][]string{{"rejects", "m.yaml", "--replay"}}
+			if sync == "incremental" {
+				commands = append(commands, []string{"run", "m.yaml"})
+			}
+			for _, args := range commands {
+				if said := pipeline(1, args...); !strings.Contains(said, refused) {
+					t.Errorf("%v: %s", args, said)
+				}
+			}
+			assertRejected(t, dir, 1)
+			assertRows(t, dir, "0,a")
+
+			rewrite(t, dir, `event: "2"`, `event: "1", page_size: 10`)
+			pipeline(0, "rejects", "m.yaml", "--replay")
+			assertRejected(t, dir)
+			assertRows(t, dir, "0,a", "1,none")
+		})
+	}
+}
+
+// A full run replaces the rejects of another event, and the next is of its own.
+func TestRejectsReplacedByThoseOfAnotherEvent(t *testing.T) {
+	c := newChanging(t)
+	dir, pipeline := retryPlace(t, c, "csv: {path: out.csv, mode: append}", "max: 90%")
+	rewrite(t, dir, "  sync: incremental\n", "")
+	c.set(record(0, "a"), record(1, ""))
+	pipeline(3, "run", "m.yaml")
+	rewrite(t, dir, `event: "1"`, `event: "2"`)
+	c.set(record(5, "b"), record(6, ""))
+	pipeline(3, "run", "m.yaml")
+	rewrite(t, dir, "lower(email)", `lower(email ?? "none")`)
+	pipeline(0, "rejects", "m.yaml", "--replay")
+	assertRows(t, dir, "0,a", "5,b", "6,none")
+}

@@ -16,7 +16,7 @@ const (
 
 // pipelineOptions is what a mapping may say to the connector.
 func (d *declaration) pipelineOptions() []pipeline.Option {
-	size := pipeline.Option{Name: optionPageSize, Type: pipeline.TypeInteger, Doc: "records per call; the lists of this connector come in one piece, so that it changes nothing"}
+	size := pipeline.Option{Name: optionPageSize, Type: pipeline.TypeInteger, Tuning: true, Doc: "records per call; the lists of this connector come in one piece, so that it changes nothing"}
 	if initial, most := d.pageSizes(); most > 0 {
 		size.Doc = fmt.Sprintf("records per call, at most %d", most)
 		size.Max = most

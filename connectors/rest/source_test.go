@@ -283,7 +283,7 @@ func TestOptions(t *testing.T) {
 	want := []pipeline.Option{
 		{Name: "event", Doc: "id", Type: pipeline.TypeString, Required: true},
 		{Name: "base_url", Doc: "where the API is; https, or http on this machine", Type: pipeline.TypeString, Default: "https://shop.example/api"},
-		{Name: "page_size", Doc: "records per call, at most 20", Type: pipeline.TypeInteger, Default: int64(10), Max: 20},
+		{Name: "page_size", Tuning: true, Doc: "records per call, at most 20", Type: pipeline.TypeInteger, Default: int64(10), Max: 20},
 	}
 	if diff := cmp.Diff(want, c.Options); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

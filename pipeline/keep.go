@@ -132,7 +132,7 @@ func (r *run) replayTape() error {
 		if err != nil {
 			return err
 		}
-		if newer != nil {
+		if newer != nil && !unused(newer) {
 			return errors.New("a newer run was interrupted, and receivers may have rows of it, which a replay would set back; run it without --replay first")
 		}
 	}
@@ -181,6 +181,7 @@ func (r *run) recordTape() error {
 func (r *run) usable(t *tape.Tape) bool {
 	h := t.Header()
 	switch age := r.o.World.Now.Sub(h.Started); {
+	case unused(t):
 	case r.o.Fresh:
 		r.notice("starting over, without the %d answers of the run of %s", t.Len(), when(h.Started))
 	case h.Identity != r.kept.identity:
@@ -192,6 +193,10 @@ func (r *run) usable(t *tape.Tape) bool {
 	}
 	return false
 }
+
+// unused reports whether the run of a tape got no answer, as where nobody was
+// logged in: it gave nobody anything, and there is nothing to go on with.
+func unused(t *tape.Tape) bool { return t.Len() == 0 && t.Damage() == "" }
 
 // from makes the run's start that of the tape, so that now() stays the same.
 func (r *run) from(t *tape.Tape) {

@@ -83,8 +83,8 @@ func interrupted(store *tape.Store) error {
 	case err != nil || t == nil:
 		return err
 	}
-	started, answers := t.Header().Started, t.Len()
-	if err := t.Close(); err != nil || answers == 0 { // it got no record
+	started, none := t.Header().Started, unused(t)
+	if err := t.Close(); err != nil || none {
 		return err
 	}
 	return fmt.Errorf("the run of %s was interrupted, and receivers may have newer copies of these records; run the mapping again first: it goes on where it was", when(started))

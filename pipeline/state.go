@@ -182,7 +182,10 @@ func HoldState(dir string) (release func() error, err error) {
 	}
 	t, err := store.Unfinished()
 	if t != nil {
-		err = errors.Join(fmt.Errorf("the run of %s was interrupted: it goes on first, and would undo the change; run the mapping again, then change its state", when(t.Header().Started)), t.Close())
+		if !unused(t) {
+			err = fmt.Errorf("the run of %s was interrupted: it goes on first, and would undo the change; run the mapping again, then change its state", when(t.Header().Started))
+		}
+		err = errors.Join(err, t.Close())
 	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())

@@ -128,6 +128,28 @@ func TestStateRewindOfAnInterruptedRun(t *testing.T) {
 	}
 }
 
+// A run that got no answer, as where nobody was logged in, gave nobody anything:
+// it is in the way of nothing, and the one after it asks anew.
+func TestStateAfterARunThatGotNothing(t *testing.T) {
+	dir, c, _, pipeline := statePlace(t)
+	pipeline(3, "run", "m.yaml")
+	c.hold(t, func() {
+		cmd, _ := process(t, dir, "run", "m.yaml")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-c.asked
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	pipeline(3, "run", "m.yaml", "--replay")
+	pipeline(0, "state", "rewind", "m.yaml", "--yes", "--to", "2020-01-31T00:00:00Z")
+	pipeline(3, "run", "m.yaml")
+	if want := fmt.Sprint(time.Date(2020, 1, 31, 0, 0, 0, 0, time.UTC).UnixMilli()); c.since != want {
+		t.Errorf("the run asked for what changed since %s, want %s", c.since, want)
+	}
+}
+
 func TestStateExportImport(t *testing.T) {
 	dir, c, a, pipeline := statePlace(t)
 	if said := pipeline(1, "state", "export", "m.yaml"); !strings.Contains(said, "nothing is kept for m") {

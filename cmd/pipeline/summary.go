@@ -163,7 +163,11 @@ func (s *show) advice(err error) string {
 func (s *show) causes(r pipeline.Report) []string {
 	var lines []string
 	for _, c := range byCount(r.Causes) {
-		lines = append(lines, fmt.Sprintf("    %s× %s: %s (first: %s)", thousands(c.Count), kind(c), c.Reason, c.Where()))
+		line := fmt.Sprintf("    %s× %s: %s", thousands(c.Count), kind(c), c.Reason)
+		if first := c.Where(); first != "" {
+			line += " (first: " + first + ")"
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -119,7 +119,7 @@ func (a *app) login(ctx context.Context, connector string, f loginFlags) error {
 	grant, err := a.engine.Login(ctx, name, a.loginOptions(rest.Client{BaseURL: f.baseURL, ID: id, Secret: string(secret)}, f))
 	var refused *rest.TokenRefused
 	switch {
-	case errors.As(err, &refused) && kept.ClientID == id && kept.ClientSecret == secret:
+	case errors.As(err, &refused) && !refused.OfGrant() && kept.ClientID == id && kept.ClientSecret == secret:
 		return fmt.Errorf("%w, which are those in the store; to be asked for others: pipeline auth logout %s", err, diag.ShellWord(connection))
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "the login was given up; nothing was stored")

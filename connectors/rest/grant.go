@@ -91,6 +91,10 @@ func (r *TokenRefused) Error() string {
 	return fmt.Sprintf("%s answered %s (%s)", r.Address, statusWords(r.Status), r.Code)
 }
 
+// OfGrant reports whether it was the code or the refresh token that was refused,
+// and not the client.
+func (r *TokenRefused) OfGrant() bool { return r.Code == "invalid_grant" }
+
 // Renew gets a fresh token: by the refresh token of the last grant, or for a
 // connector whose client is enough, by its id and secret.
 func (e *Engine) Renew(ctx context.Context, connector string, client Client, refresh string) (Grant, error) {
@@ -157,7 +161,11 @@ func (a *asker) redeem(ctx context.Context, code string, more ...oauth2.AuthCode
 	})
 	var refused *TokenRefused
 	if errors.As(err, &refused) {
-		return Grant{}, fmt.Errorf("the platform refused the code: %w; check the client id and secret", err)
+		hint := "check the client id and secret"
+		if refused.OfGrant() {
+			hint = "a code is good once and for minutes, so start the login again"
+		}
+		return Grant{}, fmt.Errorf("the platform refused the code: %w; %s", err, hint)
 	}
 	return grant, err
 }

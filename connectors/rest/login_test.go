@@ -131,7 +131,7 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		{"by the user", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{"error": {"access_denied"}})}, "log in to shop: the user refused access"},
 		{"by the platform", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{"error": {"server_error"}})}, `log in to shop: the platform says "server_error"`},
 		{"without a code", LoginOptions{Client: Client{ID: "id"}, Browser: back(url.Values{})}, "log in to shop: the platform sent no code"},
-		{"with a bad code", LoginOptions{Client: Client{ID: "id", Secret: "s"}, Browser: back(url.Values{"code": {"stolen"}})}, "log in to shop: the platform refused the code: " + base + "/token answered 400 Bad Request (invalid_grant); check the client id and secret"},
+		{"with a bad code", LoginOptions{Client: Client{ID: "id", Secret: "s"}, Browser: back(url.Values{"code": {"stolen"}})}, "log in to shop: the platform refused the code: " + base + "/token answered 400 Bad Request (invalid_grant); a code is good once and for minutes, so start the login again"},
 		{"with a bad secret", LoginOptions{Client: Client{ID: "id", Secret: "wrong"}, Browser: visit}, "log in to shop: the platform refused the code: " + base + "/token answered 401 Unauthorized (invalid_client); check the client id and secret"},
 		{"without a browser", LoginOptions{Client: Client{ID: "id"}, Browser: func(string) error { return errors.New("there is none") }}, "log in to shop: open the browser: there is none"},
 		{"over http", LoginOptions{Client: Client{BaseURL: "http://shop.example"}, Browser: visit}, "log in to shop: base_url is http, over which anyone could read the token"},

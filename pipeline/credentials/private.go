@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // readPrivate reads a file of at most so many bytes.
@@ -18,8 +19,11 @@ func readPrivate(path string, most int64) (_ []byte, err error) {
 		return nil, plain(path, err)
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		target, _ := os.Readlink(path) // only for the message
-		return nil, fmt.Errorf("%s is a link, which somebody could have put there; name the file itself: export PIPELINE_CREDENTIALS=%s", path, target)
+		target, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s is a link to nothing; remove it", path)
+		}
+		return nil, fmt.Errorf("%s is a link, which somebody could have put there; put the file itself in its place: mv %s %s", path, target, path)
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
 	if err != nil {

@@ -115,8 +115,16 @@ func TestStoresThatAreRefused(t *testing.T) {
 		"open key": {func(t *testing.T, s *Store) { _ = os.Chmod(s.keyFile(), 0o640) }, "read the credentials in PATH: read the key of the credentials: DIR/credentials.key may be read or written by others (-rw-r-----); keep them out: chmod 600 DIR/credentials.key"},
 		"a link": {func(t *testing.T, s *Store) {
 			_ = os.Rename(s.Path, s.Path+".real")
-			_ = os.Symlink(s.Path+".real", s.Path)
-		}, "read the credentials: PATH is a link, which somebody could have put there; name the file itself: export PIPELINE_CREDENTIALS=PATH.real"},
+			_ = os.Symlink(filepath.Base(s.Path)+".real", s.Path)
+		}, "read the credentials: PATH is a link, which somebody could have put there; put the file itself in its place: mv PATH.real PATH"},
+		"a linked key": {func(_ *testing.T, s *Store) {
+			_ = os.Rename(s.keyFile(), s.keyFile()+".real")
+			_ = os.Symlink(s.keyFile()+".real", s.keyFile())
+		}, "read the credentials in PATH: read the key of the credentials: DIR/credentials.key is a link, which somebody could have put there; put the file itself in its place: mv DIR/credentials.key.real DIR/credentials.key"},
+		"a link to nothing": {func(_ *testing.T, s *Store) {
+			_ = os.Remove(s.Path)
+			_ = os.Symlink("gone", s.Path)
+		}, "read the credentials: PATH is a link to nothing; remove it"},
 		"a folder": {func(t *testing.T, s *Store) { _ = os.Remove(s.Path); _ = os.Mkdir(s.Path, 0o700) }, "read the credentials: PATH is not a file"},
 		"huge":     {func(t *testing.T, s *Store) { _ = os.Truncate(s.Path, maxStore+1) }, "read the credentials: PATH has 1048577 bytes, and can only have 1048576; is it the right file?"},
 		"passphrase gone": {func(t *testing.T, s *Store) {

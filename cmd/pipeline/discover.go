@@ -158,7 +158,7 @@ func (d *discovery) read(ctx context.Context) error {
 	o.World.Token = func(connection string) (pipeline.Token, error) {
 		t, err := token(connection)
 		if err != nil { // which offers another command
-			err = errors.New(strings.ReplaceAll(err.Error(), "pipeline run --sandbox "+d.source.checked.file, d.sandboxCommand()))
+			err = errors.New(strings.ReplaceAll(err.Error(), "pipeline run --sandbox "+diag.ShellWord(d.source.checked.file), d.sandboxCommand()))
 		}
 		return t, err
 	}
@@ -185,12 +185,12 @@ func (d *discovery) read(ctx context.Context) error {
 
 // sandboxCommand is this command with --sandbox.
 func (d *discovery) sandboxCommand() string {
-	command := "pipeline discover --sandbox " + d.source.checked.file
+	command := "pipeline discover --sandbox " + diag.ShellWord(d.source.checked.file)
 	for _, o := range d.f.options {
-		command += " --option " + o
+		command += " --option " + diag.ShellWord(o)
 	}
 	if d.f.stream != "" {
-		command += " --stream " + d.f.stream
+		command += " --stream " + diag.ShellWord(d.f.stream)
 	}
 	return command
 }

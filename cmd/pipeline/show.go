@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // show tells people, or programs, how the run of one mapping goes. Its methods
@@ -296,7 +297,7 @@ func discoverCommand(c checked, f runFlags) (schema, command string) {
 		command += "--sandbox "
 	}
 	if own {
-		return schema, command + "--merge " + schema + " " + c.file
+		return schema, command + "--merge " + diag.ShellWord(schema) + " " + diag.ShellWord(c.file)
 	}
-	return schema, fmt.Sprintf("%s%s > %s.source.schema.json, and name that under source.schema", command, c.file, c.plan.Name())
+	return schema, fmt.Sprintf("%s%s > %s, and name that under source.schema", command, diag.ShellWord(c.file), diag.ShellWord(c.plan.Name()+".source.schema.json"))
 }

@@ -21,6 +21,8 @@ func (a *app) connectorsCommand() *cobra.Command {
 		Short: "List sources and sinks, or the options of one",
 		Example: `  pipeline connectors
   pipeline connectors gevme`,
+		Long: `List sources and sinks, or the options of one: of a connector by its name, or of
+the one that a file declares, ./x.yaml.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: once(a.connectorNames),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -46,6 +48,13 @@ func (a *app) listConnectors() error {
 }
 
 func (a *app) showConnector(name string) error {
+	if isYAML(name) {
+		c, err := a.declared(name)
+		if err != nil {
+			return err
+		}
+		return describeSource(a.stdout, c)
+	}
 	var names []string
 	for _, c := range a.registry.Sources {
 		if names = append(names, c.Name); c.Name == name {

@@ -252,13 +252,13 @@ func (n *newMapping) next() {
 	if n.flags.sandbox {
 		sandbox = "--sandbox "
 	}
-	fmt.Fprintf(n.stderr, "next, look through them, then:\n  pipeline check %s\n", n.file)
+	fmt.Fprintf(n.stderr, "next, look through them, then:\n  pipeline check %s\n", diag.ShellWord(n.file))
 	if len(n.texts) > 0 {
-		fmt.Fprintf(n.stderr, "  pipeline test %s\n", n.file)
+		fmt.Fprintf(n.stderr, "  pipeline test %s\n", diag.ShellWord(n.file))
 	} else {
-		fmt.Fprintf(n.stderr, "  pipeline record %s --case first\n", n.file)
+		fmt.Fprintf(n.stderr, "  pipeline record %s --case first\n", diag.ShellWord(n.file))
 	}
-	fmt.Fprintf(n.stderr, "  pipeline run %s%s\n", sandbox, n.file)
+	fmt.Fprintf(n.stderr, "  pipeline run %s%s\n", sandbox, diag.ShellWord(n.file))
 }
 
 // writeNew writes a file that must not be there.

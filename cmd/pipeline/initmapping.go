@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"pipeline/connectors/rest"
 	"pipeline/pipeline"
 )
 
@@ -30,7 +29,7 @@ func (n *newMapping) text() string {
 	fmt.Fprintf(&b, "# %s of %s for %s. Change what you like, and check it: pipeline check %s\n", what, n.source.Name, n.name, n.file)
 	fmt.Fprintf(&b, "version: 1\ndescription: %s of %s for %s\n\nsource:\n  %s: {%s}\n", what, n.source.Name, n.name, n.source.Name, flow(n.sourceOptions))
 	if n.source.Remote {
-		fmt.Fprintf(&b, "  connection: %s # the token is in %s\n", n.flags.connection, rest.TokenVariable(n.flags.connection))
+		fmt.Fprintf(&b, "  connection: %s # pipeline auth login %s --connection %[1]s\n", n.flags.connection, n.source.Name)
 	}
 	if n.stream.Name != "" {
 		fmt.Fprintf(&b, "  stream: %s\n", n.stream.Name)

@@ -159,21 +159,27 @@ func (a *app) declaredConnector(arg string) (string, error) {
 	if !isYAML(arg) {
 		return arg, nil
 	}
+	c, err := a.declared(arg)
+	return c.Name, err
+}
+
+// declared is the connector that a file declares.
+func (a *app) declared(arg string) (c pipeline.SourceConnector, err error) {
 	files := &pipeline.Files{Read: os.ReadFile}
 	src, err := files.Open(arg)
 	if err != nil {
-		return "", usage("cannot read %s: %s", arg, reason(err))
+		return c, usage("cannot read %s: %s", arg, reason(err))
 	}
 	c, diags := a.engine.Declare(arg, src, func(ref string) ([]byte, error) {
 		return files.Open(filepath.Join(filepath.Dir(arg), ref))
 	})
 	if !diags.HasErrors() {
-		return c.Name, nil
+		return c, nil
 	}
 	if err := diag.Text(a.stderr, diags, files.Seen, a.colour()); err != nil {
-		return "", err
+		return c, err
 	}
-	return "", exitCode(exitWrong)
+	return c, exitCode(exitWrong)
 }
 
 // remote are the connectors of platforms.

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/golden"
 	"pipeline/pipeline/scrub"
 	"pipeline/pipeline/value"
@@ -99,7 +100,7 @@ func (a *app) record(ctx context.Context, file string, f recordFlags) error {
 	if err := r.finish(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "  next      look through it for what should not be in your repository, then: pipeline test %s\n", file)
+	fmt.Fprintf(a.stderr, "  next      look through it for what should not be in your repository, then: pipeline test %s\n", diag.ShellWord(file))
 	return nil
 }
 

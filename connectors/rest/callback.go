@@ -118,7 +118,7 @@ func (cb *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintln(w, "The login was refused. You can close this window.") // a browser that is gone needs no answer
 		return
 	}
-	_, _ = fmt.Fprintln(w, "You are logged in. You can close this window.") // a browser that is gone needs no answer
+	_, _ = fmt.Fprintln(w, "The login came back. You can close this window: the terminal says whether it was taken.") // a browser that is gone needs no answer
 }
 
 // check is what keeps an answer from being the one that is waited for.

@@ -31,7 +31,7 @@ type RowDiff struct {
 	Got   string // of a row that is new: its text
 	Cells []CellDiff
 
-	Field, Reason, Record string // of a reject that is new or gone
+	Field, Reason, Value, Record string // of a reject that is new or gone
 }
 
 // CellDiff is a cell that differs.
@@ -198,7 +198,7 @@ func (d *Difference) alone(row tableRow, place string, fresh bool) RowDiff {
 	if d.Rejects {
 		r.Field = unquoted(row.cells["field"])
 		r.Reason = fmt.Sprintf("%s (%s)", unquoted(row.cells["reason"]), unquoted(row.cells["code"]))
-		r.Record = row.cells["record"]
+		r.Value, r.Record = row.cells["value"], row.cells["record"]
 		for _, where := range []string{"item", "line"} {
 			if n := row.cells[where]; n != "" {
 				r.Row = "record " + n

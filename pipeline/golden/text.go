@@ -114,6 +114,9 @@ func (p *printer) reject(row RowDiff, what string, paint func(string) string) {
 	}
 	p.line(2, "%s", paint(fmt.Sprintf("%s, %s: %s", what, row.Row, visible(reason))))
 	p.maker(row.Field, 3)
+	if row.Value != "" {
+		p.line(3, "%s", p.style.Aside("value "+visible(row.Value)))
+	}
 	if row.Record != "" {
 		p.line(3, "%s", p.style.Aside(visible(row.Record)))
 	}

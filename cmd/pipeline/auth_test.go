@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -351,13 +352,13 @@ func TestLoginsAtTheSameTime(t *testing.T) {
 // from the environment in memory, and from the store in the store.
 func TestClientCredentials(t *testing.T) {
 	d := newDoorman(t)
-	token := 0
+	var tokens atomic.Int64
 	d.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/token" {
 			d.serve(w, r)
 			return
 		}
-		token++
+		token := tokens.Add(1)
 		if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_secret") != "s3cret" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -378,13 +379,13 @@ func TestClientCredentials(t *testing.T) {
 		return said.String()
 	}
 	do(client, "run", "m.yaml")
-	if _, err := os.Stat(storeIn(dir).Path); err == nil || token != 1 {
-		t.Errorf("%d tokens; is there a store? %v", token, err == nil)
+	if _, err := os.Stat(storeIn(dir).Path); err == nil || tokens.Load() != 1 {
+		t.Errorf("%d tokens; is there a store? %v", tokens.Load(), err == nil)
 	}
 	do(client, "auth", "login", "./shop.yaml", "--connection", "acme")
 	do(nil, "run", "m.yaml")
-	if token != 2 {
-		t.Errorf("%d tokens, want one more with the login and none for the run", token)
+	if tokens.Load() != 2 {
+		t.Errorf("%d tokens, want one more with the login and none for the run", tokens.Load())
 	}
 	book, _ := storeIn(dir).Read()
 	c := book["acme"]
@@ -393,8 +394,8 @@ func TestClientCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	do(nil, "run", "m.yaml")
-	if book, _ := storeIn(dir).Read(); token != 3 || book["acme"].Token != "secret-3" {
-		t.Errorf("%d tokens", token)
+	if book, _ := storeIn(dir).Read(); tokens.Load() != 3 || book["acme"].Token != "secret-3" {
+		t.Errorf("%d tokens", tokens.Load())
 	}
 	assertNoSecret(t, filepath.Join(dir, ".pipeline"))
 }

@@ -30,7 +30,8 @@ type checker struct {
 	walkers  map[ast.Node]int
 	pointers map[ast.Node]int // the list whose item each # is
 
-	known     []facts // what holds where the walk is
+	known     []facts      // what holds where the walk is …
+	assumed   []assumption // … and what that follows from
 	concluded map[factKey]facts
 	keys      map[ast.Node]string
 	prefixes  map[ast.Node][]candidate
@@ -62,6 +63,7 @@ func newChecker(src string, scope Scope) *checker {
 		keys: map[ast.Node]string{}, prefixes: map[ast.Node][]candidate{}, patterns: map[ast.Node]*regexp.Regexp{}}
 	for _, p := range scope.Given {
 		c.known = append(c.known, p.check.factsOf(p.tree, true).outside())
+		c.assumed = append(c.assumed, assumption{p.check, p.tree, true})
 	}
 	return c
 }
@@ -181,8 +183,8 @@ func (c *checker) conditional(n *ast.ConditionalNode) typed {
 		c.needs(n.Cond, cond, isBool, "?", fixes{})
 	}
 	var yes, no typed
-	c.given(c.factsOf(n.Cond, true), func() { yes = c.typeOf(n.Exp1) })
-	c.given(c.factsOf(n.Cond, false), func() { no = c.typeOf(n.Exp2) })
+	c.assume(n.Cond, true, func() { yes = c.typeOf(n.Exp1) })
+	c.assume(n.Cond, false, func() { no = c.typeOf(n.Exp2) })
 	return merge(yes, no)
 }
 

@@ -127,6 +127,9 @@ func (c *checker) narrowed(node ast.Node, t typed) typed {
 	}
 	f := c.factOf(key)
 	t.shape = f.narrow(t.shape)
+	if t.shape.Nullable && c.contradicts(node) {
+		return t.there()
+	}
 	return t
 }
 

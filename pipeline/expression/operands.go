@@ -89,7 +89,7 @@ func (c *checker) junctionOf(n *ast.BinaryNode, left typed) typed {
 	beside := fixes{parentheses: true}
 	c.needs(n.Left, left, isBool, n.Operator, beside)
 	isAnd := n.Operator == "and" || n.Operator == "&&"
-	c.given(c.factsOf(n.Left, isAnd), func() {
+	c.assume(n.Left, isAnd, func() {
 		c.needs(n.Right, c.typeOf(n.Right), isBool, n.Operator, beside)
 	})
 	return logical

@@ -4,7 +4,11 @@
 
 package expression
 
-import "github.com/expr-lang/expr/ast"
+import (
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+)
 
 // guess is what is known of the result of a part.
 type guess struct {
@@ -30,17 +34,21 @@ func isSure(v any) guess { return guess{sure, v} }
 // supposer works out an expression under one supposition.
 type supposer struct {
 	check *checker
-	key   string // of the part that is supposed
-	value any    // to be this
-	spent *int   // how many nodes were visited so far
+	key   string   // of the part that is supposed
+	value any      // to be this
+	also  []string // the keys of parts that are supposed to be null beside it
+	spent *int     // how many nodes were visited so far
 }
 
 func (s *supposer) eval(node ast.Node) guess {
 	if *s.spent++; *s.spent > maxSuppose || node == nil {
 		return isOpen
 	}
-	if s.check.keyOf(node) == s.key {
+	switch key := s.check.keyOf(node); {
+	case key == s.key:
 		return isSure(s.value)
+	case s.isNull(key):
+		return isSure(nil)
 	}
 	if r, ok := s.check.reads[node]; ok {
 		return s.path(node, r)
@@ -92,23 +100,26 @@ func (s *supposer) eval(node ast.Node) guess {
 // path is a path of the record, which is null where what it begins with is, or
 // a name under let:.
 func (s *supposer) path(node ast.Node, r Read) guess {
-	if s.value == nil {
-		for _, p := range s.check.prefixesOf(node) {
-			if p.key == s.key {
-				return isSure(nil)
-			}
+	for _, p := range s.check.prefixesOf(node) {
+		if s.isNull(p.key) {
+			return isSure(nil)
 		}
 	}
 	p := s.check.scope.Lets[r.Path[0]]
 	if !r.Local || p == nil || !isOutside(s.key) {
 		return isOpen
 	}
-	within := &supposer{check: p.check, key: s.key, value: s.value, spent: s.spent}
+	within := &supposer{check: p.check, key: s.key, value: s.value, also: s.also, spent: s.spent}
 	g := within.eval(p.tree)
 	if len(s.check.steps[node]) > 1 && (g.state != sure || g.value != nil) {
 		return isOpen
 	}
 	return g
+}
+
+// isNull reports whether the part with that key is supposed to be null.
+func (s *supposer) isNull(key string) bool {
+	return s.value == nil && key == s.key || key != "" && slices.Contains(s.also, key)
 }
 
 func (s *supposer) unary(n *ast.UnaryNode) guess {

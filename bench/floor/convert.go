@@ -4,35 +4,54 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"unicode"
 	"unicode/utf8"
 )
 
-const header = "attendee_id,full_name,email,company,country,ticket,amount,vip,dietary,registered_on,checked_in,interests\n"
-
 // counts is what became of the records.
 type counts struct{ written, filtered, rejected int }
+
+// row is what the mapping makes of a record. Its texts lie in the text that was
+// read and in the memory of the converter, and hold until that is flushed.
+type row struct {
+	id, fullName, email, country, amount, interests []byte
+	company, ticket, dietary                        *field
+	day                                             int64 // since 1970-01-01
+	vip, checkedIn                                  bool
+}
+
+// encoder takes rows in one form of output.
+type encoder interface {
+	// add keeps the row, or what is made of it. Not every row can be written in
+	// every form; reason is then the column for which it is rejected.
+	add(c *converter, r *row) (reason string)
+	// flush hands on what was added since the last flush. Flushes of several
+	// encoders come one after the other, in the order of the records.
+	flush() error
+}
 
 // converter maps records and keeps the results until flush. It allocates
 // nothing per record once its buffers have grown.
 type converter struct {
 	counts
-	rows    []byte
+	out     encoder
 	rejects []byte
 	rec     record
-	text    []byte // texts of the record at hand that differ from what stands in it
+	row     row
+	text    []byte // texts of the rows that differ from what stands in the records
 	zone    zone
 }
 
-func newConverter() *converter { return &converter{zone: singapore()} }
+func newConverter(out encoder) *converter { return &converter{out: out, zone: singapore()} }
 
 // flush writes what was converted since the last flush.
-func (c *converter) flush(rows, rejects io.Writer) error {
-	if _, err := rows.Write(c.rows); err != nil {
+func (c *converter) flush(rejects io.Writer) error {
+	if err := c.out.flush(); err != nil {
 		return err
 	}
-	c.rows = c.rows[:0]
+	c.text = c.text[:0]
 	if len(c.rejects) == 0 {
 		return nil
 	}
@@ -41,120 +60,137 @@ func (c *converter) flush(rows, rejects io.Writer) error {
 	return err
 }
 
-// convert maps lines, each of which ends in a line break.
-func (c *converter) convert(lines []byte) {
-	for len(lines) > 0 {
-		end := bytes.IndexByte(lines, '\n') + 1
-		line := lines[:end]
-		lines = lines[end:]
+// lines maps lines, each of which ends in a line break.
+func (c *converter) lines(text []byte) {
+	for len(text) > 0 {
+		end := bytes.IndexByte(text, '\n') + 1
+		line := text[:end]
+		text = text[end:]
 		if space(line, 0) == end-1 {
 			continue
 		}
-		start := len(c.rows)
-		c.text = c.text[:0]
 		c.rec = record{}
-		if !c.rec.scan(line) {
+		if c.rec.scan(line, 0) < 0 {
 			c.reject("json", line)
 			continue
 		}
-		if string(c.value(&c.rec.status)) == "cancelled" {
-			c.filtered++
-			continue
-		}
-		if reason := c.row(); reason != "" {
-			c.rows = c.rows[:start]
-			c.reject(reason, line)
-			continue
-		}
-		c.written++
+		c.record(line)
 	}
 }
 
-func (c *converter) reject(reason string, line []byte) {
+var errPage = errors.New("a page is not a list of objects")
+
+// page maps the records of a page: a list in JSON without line breaks, and one
+// behind it. n is how many they are.
+func (c *converter) page(text []byte) (n int, err error) {
+	i := space(text, 0)
+	if text[i] != '[' {
+		return 0, errPage
+	}
+	i = space(text, i+1)
+	if text[i] == ']' {
+		return 0, nil
+	}
+	for {
+		c.rec = record{}
+		end := c.rec.scan(text, i)
+		if end < 0 {
+			return n, errPage
+		}
+		c.record(text[i:end])
+		n++
+		i = space(text, end)
+		if text[i] != ',' {
+			break
+		}
+		i = space(text, i+1)
+	}
+	if text[i] != ']' {
+		return n, errPage
+	}
+	return n, nil
+}
+
+// record ends the record at hand, whose text is given: as a row, filtered, or
+// rejected.
+func (c *converter) record(text []byte) {
+	if string(c.value(&c.rec.status)) == "cancelled" {
+		c.filtered++
+		return
+	}
+	reason := c.fields()
+	if reason == "" {
+		reason = c.out.add(c, &c.row)
+	}
+	if reason != "" {
+		c.reject(reason, text)
+		return
+	}
+	c.written++
+}
+
+func (c *converter) reject(reason string, text []byte) {
 	c.rejected++
 	c.rejects = append(c.rejects, `{"reason":"`...)
 	c.rejects = append(c.rejects, reason...)
 	c.rejects = append(c.rejects, `","record":`...)
-	c.rejects = append(c.rejects, bytes.TrimSpace(line)...)
+	c.rejects = append(c.rejects, bytes.TrimSpace(text)...)
 	c.rejects = append(c.rejects, "}\n"...)
 }
 
-// row appends the row of the record at hand, or says which column broke the
-// contract; part of the row may then have been appended.
-func (c *converter) row() (reason string) {
-	r := &c.rec
-	dst := c.rows
+// fields fills the row from the record at hand, or says which column broke the
+// contract.
+func (c *converter) fields() (reason string) {
+	r, out := &c.rec, &c.row
 
-	id := c.value(&r.id)
-	if !(r.id.kind == number || r.id.kind == str) || !isDigits(id) {
+	out.id = c.value(&r.id)
+	if !(r.id.kind == number || r.id.kind == str) || !isDigits(out.id) {
 		return "attendee_id"
 	}
-	dst = append(dst, id...)
-
 	if r.firstName.kind != str || r.lastName.kind != str {
 		return "full_name"
 	}
-	dst = cell(append(dst, ','), c.fullName())
-
-	email := c.lowerTrimmed(&r.email)
-	if !isEmail(email) {
+	out.fullName = c.fullName()
+	if out.email = c.lowerTrimmed(&r.email); !isEmail(out.email) {
 		return "email"
 	}
-	dst = cell(append(dst, ','), email)
-
-	if r.company.kind > str {
+	if out.company = &r.company; r.company.kind > str {
 		return "company"
 	}
-	dst = c.fieldCell(append(dst, ','), &r.company)
-
-	country := c.upper(&r.country)
-	if len(country) != 2 || country[0]-'A' > 25 || country[1]-'A' > 25 {
+	out.country = c.upper(&r.country)
+	if len(out.country) != 2 || out.country[0]-'A' > 25 || out.country[1]-'A' > 25 {
 		return "country"
 	}
-	dst = append(append(dst, ','), country...)
-
-	dst = append(dst, ',')
 	switch {
 	case r.badTicket || r.ticketName.kind > str:
 		return "ticket"
 	case r.ticketName.kind == null:
-		dst = append(dst, "General"...)
-	default:
-		dst = c.fieldCell(dst, &r.ticketName)
+		r.ticketName = field{text: general, kind: str}
 	}
-
-	amount := c.value(&r.price)
-	if !(r.price.kind == number || r.price.kind == str) || !isAmount(amount) {
+	out.ticket = &r.ticketName
+	out.amount = c.value(&r.price)
+	if !(r.price.kind == number || r.price.kind == str) || !isAmount(out.amount) {
 		return "amount"
 	}
-	dst = append(append(dst, ','), amount...)
-
-	if r.ticketGroup.kind == str && string(c.value(&r.ticketGroup)) == "VIP" {
-		dst = append(dst, ",true,"...)
-	} else {
-		dst = append(dst, ",false,"...)
-	}
-
+	out.vip = r.ticketGroup.kind == str && string(c.value(&r.ticketGroup)) == "VIP"
 	if r.badAnswers || r.dietary.kind == other || r.interests.kind == other {
 		return "dietary"
 	}
-	dst = c.fieldCell(dst, &r.dietary)
-
+	out.dietary = &r.dietary
 	seconds, ok := instant(c.value(&r.createdAt))
 	if !ok || r.createdAt.kind != str {
 		return "registered_on"
 	}
-	dst = appendDate(append(dst, ','), c.zone.day(seconds))
-
+	out.day = c.zone.day(seconds)
 	if r.checkedIn.kind != boolean {
 		return "checked_in"
 	}
-	dst = append(append(dst, ','), r.checkedIn.text...)
-
-	dst = cell(append(dst, ','), c.listed(&r.interests))
-	c.rows = append(dst, '\n')
+	out.checkedIn = r.checkedIn.text[0] == 't'
+	out.interests = c.listed(&r.interests)
 	return ""
 }
+
+var general = []byte("General")
 
 // value is the text of f without escapes.
 func (c *converter) value(f *field) []byte {
@@ -246,42 +282,3 @@ func (c *converter) listed(f *field) []byte {
 	c.text = append(c.text, bytes.TrimSpace(s)...)
 	return c.text[start:]
 }
-
-// fieldCell appends a value as a cell. A string without escapes has neither
-// quotes nor line breaks in it.
-func (c *converter) fieldCell(dst []byte, f *field) []byte {
-	switch {
-	case f.escaped:
-		return cell(dst, c.value(f))
-	case bytes.IndexByte(f.text, ',') < 0:
-		return append(dst, f.text...)
-	default:
-		return append(append(append(dst, '"'), f.text...), '"')
-	}
-}
-
-// cell appends text as a cell of RFC 4180.
-func cell(dst, text []byte) []byte {
-	quote := false
-	for _, b := range text {
-		if special[b] {
-			quote = true
-			break
-		}
-	}
-	if !quote {
-		return append(dst, text...)
-	}
-	dst = append(dst, '"')
-	for {
-		i := bytes.IndexByte(text, '"') + 1
-		if i == 0 {
-			break
-		}
-		dst = append(append(dst, text[:i]...), '"')
-		text = text[i:]
-	}
-	return append(append(dst, text...), '"')
-}
-
-var special = [256]bool{',': true, '"': true, '\n': true, '\r': true}

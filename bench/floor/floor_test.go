@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,22 @@ func records(t testing.TB, n int) []byte {
 	return out
 }
 
+// toCSV is what the floor makes of JSON lines.
+func toCSV(t testing.TB, src io.Reader, threads int) (rows, rejects string, count counts) {
+	t.Helper()
+	var out, bad bytes.Buffer
+	out.WriteString(header)
+	count, err := convertAll(&lineReader{src: src}, csvFile{nopCloser{&out}}, &bad, threads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), bad.String(), count
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
 // TestAgainstReference holds the floor against the same mapping written for
 // being plainly right.
 func TestAgainstReference(t *testing.T) {
@@ -43,15 +60,11 @@ func TestAgainstReference(t *testing.T) {
 		t.Fatalf("%d of 2,000 records are rejected: the records do not test what they should", rejects)
 	}
 	for _, threads := range []int{1, 3} {
-		var rows, rejects bytes.Buffer
-		got, err := convertAll(bytes.NewReader(src), &rows, &rejects, threads)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), rows.String()); diff != "" {
+		rows, rejects, got := toCSV(t, bytes.NewReader(src), threads)
+		if diff := cmp.Diff(string(want), rows); diff != "" {
 			t.Errorf("%d threads: rows (-reference +floor):\n%s", threads, diff)
 		}
-		if diff := cmp.Diff(string(wantRejects), rejects.String()); diff != "" {
+		if diff := cmp.Diff(string(wantRejects), rejects); diff != "" {
 			t.Errorf("%d threads: rejects (-reference +floor):\n%s", threads, diff)
 		}
 		if sum := got.written + got.filtered + got.rejected; sum != 2000 || got.rejected != bytes.Count(wantRejects, []byte("\n")) {
@@ -66,22 +79,19 @@ func TestAgainstMapping(t *testing.T) {
 	src := records(t, 2000)
 	run, out, rejects := mapping(t, src)
 	run()
-	var rows, bad bytes.Buffer
-	if _, err := convertAll(bytes.NewReader(src), &rows, &bad, 1); err != nil {
-		t.Fatal(err)
-	}
+	rows, bad, _ := toCSV(t, bytes.NewReader(src), 1)
 	got, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(got), rows.String()); diff != "" {
+	if diff := cmp.Diff(string(got), rows); diff != "" {
 		t.Errorf("rows (-mapping +floor):\n%s", diff)
 	}
 	kept, err := os.ReadFile(rejects)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(rejectedRecords(t, kept), rejectedRecords(t, bad.Bytes())); diff != "" {
+	if diff := cmp.Diff(rejectedRecords(t, kept), rejectedRecords(t, []byte(bad))); diff != "" {
 		t.Errorf("rejected records (-mapping +floor):\n%s", diff)
 	}
 }
@@ -167,14 +177,11 @@ func TestOddRecords(t *testing.T) {
 	}
 	input := []byte("\n" + strings.Join(lines, "\r\n")) // no break after the last one
 	want, wantRejects := reference(t, input)
-	var rows, rejects bytes.Buffer
-	if _, err := convertAll(bytes.NewReader(input), &rows, &rejects, 1); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), rows.String()); diff != "" {
+	rows, rejects, _ := toCSV(t, bytes.NewReader(input), 1)
+	if diff := cmp.Diff(string(want), rows); diff != "" {
 		t.Errorf("rows (-reference +floor):\n%s", diff)
 	}
-	if diff := cmp.Diff(string(wantRejects), rejects.String()); diff != "" {
+	if diff := cmp.Diff(string(wantRejects), rejects); diff != "" {
 		t.Errorf("rejects (-reference +floor):\n%s", diff)
 	}
 }
@@ -184,11 +191,7 @@ func TestLongLines(t *testing.T) {
 	long := `{"id":` + strings.Repeat(" ", 3*blockSize) + `"x"}`
 	src := strings.Repeat(long+"\n"+`{"status":"cancelled"}`+"\n", 3)
 	for _, threads := range []int{1, 2} {
-		var rows, rejects bytes.Buffer
-		got, err := convertAll(strings.NewReader(src), &rows, &rejects, threads)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, _, got := toCSV(t, strings.NewReader(src), threads)
 		if want := (counts{filtered: 3, rejected: 3}); got != want {
 			t.Errorf("%d threads: %+v, want %+v", threads, got, want)
 		}
@@ -198,13 +201,14 @@ func TestLongLines(t *testing.T) {
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	in, out, rejects := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "rejects")
-	if err := run(in, out, rejects, 1); err == nil {
+	o := options{in: in, to: "csv", out: out, rejects: rejects, threads: 1}
+	if err := run(o); err == nil {
 		t.Error("a file that is not there was read")
 	}
 	if err := os.WriteFile(in, []byte(`{"id":"x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(in, out, rejects, 1); err != nil {
+	if err := run(o); err != nil {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{out: header, rejects: `{"reason":"attendee_id","record":{"id":"x"}}` + "\n"} {
@@ -221,11 +225,7 @@ func FuzzConvert(f *testing.F) {
 	f.Add([]byte(`{"a":[{"b":"\`))
 	f.Add([]byte("{\"id\"\n:1}"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		var rows, rejects bytes.Buffer
-		got, err := convertAll(bytes.NewReader(src), &rows, &rejects, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, _, got := toCSV(t, bytes.NewReader(src), 1)
 		lines := 0
 		for _, line := range bytes.Split(src, []byte("\n")) {
 			if len(bytes.Trim(line, " \t\r")) > 0 {
@@ -240,12 +240,14 @@ func FuzzConvert(f *testing.F) {
 
 func BenchmarkFloor(b *testing.B) {
 	src := records(b, 2000)
-	c := newConverter()
+	c := newConverter(&csvEncoder{to: io.Discard})
 	b.SetBytes(int64(len(src)))
 	b.ReportAllocs()
 	for b.Loop() {
-		c.convert(src)
-		c.rows, c.rejects = c.rows[:0], c.rejects[:0]
+		c.lines(src)
+		if err := c.flush(io.Discard); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/record")
 }

@@ -1,18 +1,20 @@
-// Command floor does the work of bench/w1.yaml, and nothing else, as fast as
-// plain Go reasonably can: JSON lines in, one CSV file and one file of rejects
-// out. It is what a careful person would write by hand for this one mapping, and
-// the measure that `pipeline run` is held against:
+// Command floor does the work of the benchmarks' mappings, and nothing else, as
+// fast as plain Go reasonably can. It is what a careful person would write by
+// hand for these mappings, and the measure that `pipeline run` is held against:
 //
-//	go run ./bench/floor -in records.jsonl -out w1.csv -rejects w1.rejects.jsonl
+//	floor -in records.jsonl -out w1.csv                       JSON lines to CSV
+//	floor -in records.jsonl -to parquet -out w2.parquet       the same to Parquet
+//	floor -pages http://127.0.0.1:8080 -ahead 2 -out w3.csv   pages over HTTP to CSV
+//	floor -in records.jsonl -to http -post http://127.0.0.1:8081/ -batch 100
 //
 // It takes liberties that a tool cannot: the mapping is compiled in, what it
 // does not read is not looked at, JSON is believed and not checked, and the
 // files are neither synced nor published whole. For the records of bench/gen its
-// CSV is byte for byte that of the mapping.
+// CSV is byte for byte that of the mapping, its Parquet file has the same rows,
+// and so have the requests that it sends.
 package main
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,37 +22,77 @@ import (
 	"os"
 )
 
+// options are the flags.
+type options struct {
+	in, pages    string
+	size, ahead  int
+	to, out      string
+	post         string
+	batch, conns int
+	rejects      string
+	threads      int
+}
+
 func main() {
-	in := flag.String("in", "", "JSON lines to read")
-	out := flag.String("out", "w1.csv", "CSV file to write")
-	rejects := flag.String("rejects", "w1.rejects.jsonl", "file to write rejected records to")
-	threads := flag.Int("threads", 1, "goroutines that map records; reading and writing are then apart as well")
+	var o options
+	flag.StringVar(&o.in, "in", "", "JSON lines to read")
+	flag.StringVar(&o.pages, "pages", "", "address of bench/serve to read from, instead of -in")
+	flag.IntVar(&o.size, "size", 1000, "records of a page")
+	flag.IntVar(&o.ahead, "ahead", 0, "pages that are fetched while one is mapped")
+	flag.StringVar(&o.to, "to", "csv", "what to write: csv, parquet or http")
+	flag.StringVar(&o.out, "out", "w1.csv", "file to write")
+	flag.StringVar(&o.post, "post", "", "address of bench/sink to post to")
+	flag.IntVar(&o.batch, "batch", 1, "rows of a request: 1 posts an object, more an array")
+	flag.IntVar(&o.conns, "connections", 32, "connections to post over")
+	flag.StringVar(&o.rejects, "rejects", "w1.rejects.jsonl", "file to write rejected records to")
+	flag.IntVar(&o.threads, "threads", 1, "goroutines that map records; reading and writing are then apart as well")
+	same := flag.Bool("same", false, "compare the rows of two Parquet files instead, which are the arguments")
 	flag.Parse()
-	if err := run(*in, *out, *rejects, *threads); err != nil {
+	var err error
+	if *same {
+		err = sameRows(flag.Arg(0), flag.Arg(1))
+	} else {
+		err = run(o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in, out, rejects string, threads int) error {
-	src, err := os.Open(in)
+// source gives text to map, in pieces.
+type source interface {
+	// next is the next piece, in the memory of buf where that is large enough;
+	// io.EOF where there is none.
+	next(buf []byte) ([]byte, error)
+	// convert maps a piece.
+	convert(c *converter, text []byte) error
+}
+
+// target is where rows end up.
+type target interface {
+	encoder() encoder
+	close() error
+}
+
+func run(o options) error {
+	src, err := open(o)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = src.Close() }() // only read
-	rows, err := os.Create(out)
+	to, err := create(o)
 	if err != nil {
 		return err
 	}
-	bad, err := os.Create(rejects)
+	bad, err := os.Create(o.rejects)
 	if err != nil {
 		return err
 	}
-	count, err := convertAll(src, rows, bad, threads)
+	count, err := convertAll(src, to, bad, o.threads)
 	if err != nil {
 		return err
 	}
-	if err := rows.Close(); err != nil {
+	if err := to.close(); err != nil {
 		return err
 	}
 	if err := bad.Close(); err != nil {
@@ -60,73 +102,47 @@ func run(in, out, rejects string, threads int) error {
 	return nil
 }
 
-// convertAll maps all lines of src.
-func convertAll(src io.Reader, rows, rejects io.Writer, threads int) (counts, error) {
-	if _, err := io.WriteString(rows, header); err != nil {
-		return counts{}, err
+func open(o options) (source, error) {
+	if o.pages != "" {
+		return newPages(o.pages, o.size, o.ahead), nil
 	}
+	file, err := os.Open(o.in)
+	return &lineReader{src: file}, err
+}
+
+func create(o options) (target, error) {
+	switch o.to {
+	case "csv":
+		return createCSV(o.out)
+	case "parquet":
+		return createParquet(o.out)
+	case "http":
+		return newPoster(o.post, o.batch, o.conns)
+	}
+	return nil, fmt.Errorf("-to %s is none of csv, parquet and http", o.to)
+}
+
+// convertAll maps all that src has.
+func convertAll(src source, to target, rejects io.Writer, threads int) (counts, error) {
 	if threads > 1 {
-		return convertParallel(src, rows, rejects, threads)
+		return convertParallel(src, to, rejects, threads)
 	}
-	c := newConverter()
-	r := &lineReader{src: src}
+	c := newConverter(to.encoder())
 	var buf []byte
 	for {
-		lines, err := r.next(buf)
+		text, err := src.next(buf)
 		if errors.Is(err, io.EOF) {
 			return c.counts, nil
 		}
 		if err != nil {
 			return c.counts, err
 		}
-		c.convert(lines)
-		if err := c.flush(rows, rejects); err != nil {
+		if err := src.convert(c, text); err != nil {
 			return c.counts, err
 		}
-		buf = lines
+		if err := c.flush(rejects); err != nil {
+			return c.counts, err
+		}
+		buf = text
 	}
-}
-
-// blockSize is how much is read and mapped at a time. It stays in the second
-// level cache.
-const blockSize = 256 << 10
-
-// lineReader reads blocks of whole lines.
-type lineReader struct {
-	src  io.Reader
-	rest []byte // the beginning of a line whose end was not read yet
-	done bool
-}
-
-// next is the next block, in the memory of buf where that is large enough. Every
-// line of it ends in a line break, also the last one of the file.
-func (r *lineReader) next(buf []byte) ([]byte, error) {
-	buf = append(buf[:0], r.rest...)
-	for !r.done {
-		if cap(buf) < len(buf)+blockSize {
-			buf = append(make([]byte, 0, 2*len(buf)+blockSize+1), buf...)
-		}
-		n, err := io.ReadAtLeast(r.src, buf[len(buf):len(buf)+blockSize], 1)
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			r.done = true
-			r.rest = r.rest[:0]
-			if len(buf) > 0 && buf[len(buf)-1] != '\n' {
-				buf = append(buf, '\n')
-			}
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if end := bytes.LastIndexByte(buf, '\n') + 1; end > 0 {
-			r.rest = append(r.rest[:0], buf[end:]...)
-			return buf[:end], nil
-		}
-	}
-	if len(buf) == 0 {
-		return nil, io.EOF
-	}
-	r.rest = r.rest[:0]
-	return buf, nil
 }

@@ -6,28 +6,27 @@ import (
 	"sync"
 )
 
-// block is some lines on their way through a mapper to the writer.
+// block is a piece of text on its way through a mapper to the writer.
 type block struct {
-	lines []byte
-	conv  *converter
-	done  chan struct{} // gets a value when the lines are mapped
+	text []byte
+	conv *converter
+	done chan error // gets a value when the text is mapped
 }
 
 // convertParallel is convertAll with a reader, mappers and a writer of their
 // own. The writer takes the blocks in the order in which they were read.
-func convertParallel(src io.Reader, rows, rejects io.Writer, threads int) (counts, error) {
+func convertParallel(src source, to target, rejects io.Writer, threads int) (counts, error) {
 	blocks := threads + 2
 	free, work, ordered := make(chan *block, blocks), make(chan *block, blocks), make(chan *block, blocks)
 	for range blocks {
-		free <- &block{conv: newConverter(), done: make(chan struct{}, 1)}
+		free <- &block{conv: newConverter(to.encoder()), done: make(chan error, 1)}
 	}
 	var readErr error // written before ordered is closed, read after
 	go func() {
 		defer close(ordered)
 		defer close(work)
-		r := &lineReader{src: src}
 		for b := range free {
-			if b.lines, readErr = r.next(b.lines); readErr != nil {
+			if b.text, readErr = src.next(b.text); readErr != nil {
 				return
 			}
 			ordered <- b
@@ -38,29 +37,27 @@ func convertParallel(src io.Reader, rows, rejects io.Writer, threads int) (count
 	for range threads {
 		mappers.Go(func() {
 			for b := range work {
-				b.conv.convert(b.lines)
-				b.done <- struct{}{}
+				b.done <- src.convert(b.conv, b.text)
 			}
 		})
 	}
 	var total counts
-	var writeErr error
+	var failed error
 	for b := range ordered {
-		<-b.done
-		if writeErr == nil {
-			writeErr = b.conv.flush(rows, rejects)
+		if err := <-b.done; failed == nil {
+			failed = err
+		}
+		if failed == nil {
+			failed = b.conv.flush(rejects)
 		}
 		total.add(&b.conv.counts)
 		free <- b
 	}
 	mappers.Wait()
-	if writeErr != nil {
-		return total, writeErr
+	if failed == nil && !errors.Is(readErr, io.EOF) {
+		failed = readErr
 	}
-	if !errors.Is(readErr, io.EOF) {
-		return total, readErr
-	}
-	return total, nil
+	return total, failed
 }
 
 // add moves the counts of o to c.

@@ -37,20 +37,21 @@ type record struct {
 	badTicket, badAnswers                                    bool // there is something else than an object, or a list
 }
 
-// scan fills r, which is empty, from the object in line.
-func (r *record) scan(line []byte) bool {
-	i := space(line, 0)
+// scan fills r, which is empty, from the object in line at i, or behind space
+// there, and returns where it ends, -1 where it does not.
+func (r *record) scan(line []byte, i int) int {
+	i = space(line, i)
 	if line[i] != '{' {
-		return false
+		return -1
 	}
 	i = space(line, i+1)
 	for line[i] == '"' {
 		key, at, ok := name(line, i)
 		if !ok {
-			return false
+			return -1
 		}
 		if i = r.member(line, at, key); i < 0 {
-			return false
+			return -1
 		}
 		i = space(line, i)
 		if line[i] != ',' {
@@ -58,7 +59,10 @@ func (r *record) scan(line []byte) bool {
 		}
 		i = space(line, i+1)
 	}
-	return line[i] == '}'
+	if line[i] != '}' {
+		return -1
+	}
+	return i + 1
 }
 
 // member reads the value of a member of the record and returns where it ends.

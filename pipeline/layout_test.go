@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"pipeline/internal/jsonrow": {"pipeline/value"},
 	"pipeline/value":            {"pipeline/diag"},
 	"pipeline/credentials":      {},
+	"bench/*":                   {"bench/measure"},
 }
 
 const module = "pipeline/"

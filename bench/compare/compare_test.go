@@ -6,15 +6,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pipeline/bench/measure"
 )
 
 func TestReport(t *testing.T) {
-	s := func(wall, cpu float64, mib int64) cost {
-		return cost{wall: time.Duration(wall * 1e9), cpu: time.Duration(cpu * 1e9), rss: mib << 20}
+	s := func(wall, cpu float64, mib int64) measure.Cost {
+		return measure.Cost{Wall: time.Duration(wall * 1e9), CPU: time.Duration(cpu * 1e9), RSS: mib << 20}
 	}
 	var out strings.Builder
-	as := []cost{s(2, 4, 30), s(9, 6, 30), s(4, 5, 60)}
-	bs := []cost{s(1, 1, 10), s(3, 2, 10), s(1, 1, 10)}
+	as := []measure.Cost{s(2, 4, 30), s(9, 6, 30), s(4, 5, 60)}
+	bs := []measure.Cost{s(1, 1, 10), s(3, 2, 10), s(1, 1, 10)}
 	if err := report(&out, as, bs); err != nil {
 		t.Fatal(err)
 	}
@@ -65,15 +67,4 @@ func errText(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		all  []float64
-		want float64
-	}{{[]float64{3}, 3}, {[]float64{4, 1}, 2.5}, {[]float64{9, 1, 2}, 2}} {
-		if got := median(test.all); got != test.want {
-			t.Errorf("median of %v is %v, want %v", test.all, got, test.want)
-		}
-	}
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// tick is the unit in which Linux counts time for programs to read.
+const tick = time.Second / 100
+
 // busy is how long all cores together were busy since the machine started, to a
 // hundredth of a second; 0 where that cannot be had.
 func busy() time.Duration {
@@ -30,7 +33,34 @@ func busyOf(stat string) (total time.Duration) {
 		if err != nil {
 			return 0
 		}
-		total += time.Duration(ticks) * (time.Second / 100)
+		total += time.Duration(ticks) * tick
+	}
+	return total
+}
+
+// Used is how much CPU a process that runs has taken, to a hundredth of a second;
+// 0 where that cannot be had.
+func Used(pid int) time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	return usedOf(string(text))
+}
+
+// usedOf reads /proc/PID/stat. Its second part is the program's name in brackets,
+// which may hold anything; user and system time are parts 14 and 15.
+func usedOf(stat string) (total time.Duration) {
+	words := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(words) < 13 {
+		return 0
+	}
+	for _, word := range words[11:13] {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return 0
+		}
+		total += time.Duration(n) * tick
 	}
 	return total
 }

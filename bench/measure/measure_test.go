@@ -50,3 +50,15 @@ func TestBusy(t *testing.T) {
 		t.Errorf("what cannot be read is %v", got)
 	}
 }
+
+func TestUsed(t *testing.T) {
+	const stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 1 1 20 0"
+	if got, want := usedOf(stat), 2*time.Second; got != want {
+		t.Errorf("used %v, want %v", got, want)
+	}
+	for _, bad := range []string{"", "42 (a) S 1", "42 (a) S 1 2 3 4 5 6 7 8 9 10 x y 1"} {
+		if got := usedOf(bad); got != 0 {
+			t.Errorf("%q is %v, want 0", bad, got)
+		}
+	}
+}

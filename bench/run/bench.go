@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pipeline/bench/measure"
 )
@@ -23,6 +25,7 @@ type bench struct {
 	log  io.Writer
 	root string // of the repository
 	temp bool   // the folder goes away at the end
+	pids []int  // of the servers that run
 }
 
 func newBench(ctx context.Context, log io.Writer, c config) (*bench, error) {
@@ -136,9 +139,11 @@ func (b *bench) start(name string, args ...string) (address string, stop func(),
 		cancel()
 		return "", nil, err
 	}
+	b.pids = append(b.pids, server.Process.Pid)
 	stop = func() {
 		cancel()
 		_ = server.Wait() // it was killed
+		b.pids = slices.DeleteFunc(b.pids, func(pid int) bool { return pid == server.Process.Pid })
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
@@ -146,4 +151,12 @@ func (b *bench) start(name string, args ...string) (address string, stop func(),
 		return "", nil, fmt.Errorf("%s did not say where it listens: %w", name, err)
 	}
 	return strings.TrimSpace(line), stop, nil
+}
+
+// served is how much CPU the servers have taken that run.
+func (b *bench) served() (total time.Duration) {
+	for _, pid := range b.pids {
+		total += measure.Used(pid)
+	}
+	return total
 }

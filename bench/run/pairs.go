@@ -34,7 +34,11 @@ func (b *bench) measure(p pair) (result, error) {
 			if err := b.ctx.Err(); err != nil {
 				return r, err
 			}
+			served := b.served()
 			cost, err := measure.Run(command)
+			served = b.served() - served
+			cost.Others = max(0, cost.Others-served)
+			r.served += served
 			if err == nil && p.after != nil {
 				err = p.after(side)
 			}

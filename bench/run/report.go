@@ -28,7 +28,9 @@ type result struct {
 	name  string
 	goals goals
 	costs [2][]measure.Cost
-	note  string
+
+	served time.Duration // what servers took meanwhile
+	note   string
 }
 
 // peaks are the peaks of memory over the sizes of W5.
@@ -57,15 +59,19 @@ type machine struct {
 
 func machineNow() machine { return machine{time.Now(), measure.Load()} }
 
-// calm is the load below which wall time may be believed.
-const calm = 1.5
+// Wall time may be believed where the load was no more than calm before, and
+// others took no more than quiet, in cores, meanwhile.
+const (
+	calm  = 1.5
+	quiet = 0.3
+)
 
 func (r *report) write(out io.Writer, c config, before, after machine) error {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d cores, %s/%s, %s, %s. ", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), before.at.Format(time.DateOnly))
-	fmt.Fprintf(&t, "%d pairs each, in turn; medians of the ratios, and in brackets the smallest and the largest. Load %s before, %s after.\n", c.n, loadText(before.load), loadText(after.load))
+	fmt.Fprintf(&t, "%s each, in turn; medians of the ratios, and in brackets the smallest and the largest. Load %s before, %s after.\n", pairsText(c.n), loadText(before.load), loadText(after.load))
 	if before.load > calm {
-		t.WriteString("\n**The machine was busy with other work when this began: believe no wall time here, and CPU only where its brackets are close.**\n")
+		t.WriteString("\n**The machine was busy with other work when this began: believe no wall time, and of the CPU ratios those whose brackets are narrow.**\n")
 	}
 	r.writeResults(&t)
 	r.writePeaks(&t, c)
@@ -84,7 +90,6 @@ func (r *report) writeResults(t *strings.Builder) {
 			measure.RatioOf(a, b, measure.CPU), measure.RatioOf(a, b, measure.Wall), figures(a), figures(b),
 			res.goals, res.reached(), res.beside())
 	}
-	t.WriteString("\nBeside it: cores that were busy with something else, with the server of W3 and the receiver of W4, and the connections that were opened.\n")
 }
 
 func figures(costs []measure.Cost) string {
@@ -139,11 +144,19 @@ func (r *result) beside() string {
 	for _, c := range slices.Concat(r.costs[0], r.costs[1]) {
 		wall, others = wall+c.Wall, others+c.Others
 	}
-	text := fmt.Sprintf("%.1f cores", float64(others)/float64(wall))
-	if r.note != "" {
-		text += "; " + r.note
+	var words []string
+	if r.served > 0 {
+		words = append(words, fmt.Sprintf("server %.1f cores", float64(r.served)/float64(wall)))
 	}
-	return text
+	if r.note != "" {
+		words = append(words, r.note)
+	}
+	busy := float64(others) / float64(wall)
+	text := fmt.Sprintf("others %.1f cores", busy)
+	if busy > quiet {
+		text = "**" + text + ": do not believe the wall time**"
+	}
+	return strings.Join(append(words, text), ", ")
 }
 
 // growth is how much the peak of the largest size may be above that of the
@@ -190,6 +203,13 @@ func loadText(load float64) string {
 		return "unknown"
 	}
 	return strconv.FormatFloat(load, 'f', 1, 64)
+}
+
+func pairsText(n int) string {
+	if n == 1 {
+		return "1 pair"
+	}
+	return strconv.Itoa(n) + " pairs"
 }
 
 // thousands is n with commas.

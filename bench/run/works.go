@@ -1,6 +1,6 @@
 package main
 
-// works.go: the works, as issue after issue means them by these names.
+// works.go: what each of the works is.
 
 import (
 	"encoding/json"

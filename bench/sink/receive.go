@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"hash/crc32"
 	"io"
 	"net"
@@ -47,6 +48,8 @@ func (r *receiver) receive(conn net.Conn) {
 	}
 }
 
+var errLength = errors.New("the length of a body is no number")
+
 // head reads a request up to its body, whose length it gives.
 func head(in *bufio.Reader) (method string, length int, err error) {
 	line, err := in.ReadSlice('\n')
@@ -63,8 +66,8 @@ func head(in *bufio.Reader) (method string, length int, err error) {
 			return method, length, err
 		}
 		if n, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(n))); err != nil {
-				return "", 0, err
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(n))); err != nil || length < 0 {
+				return "", 0, errLength
 			}
 		}
 	}

@@ -61,7 +61,7 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 // build makes the programs.
 func (b *bench) build() error {
 	fmt.Fprintln(b.log, "build the programs in", b.dir)
-	args := []string{"build", "-o", b.dir + string(filepath.Separator), "./bench/gen", "./bench/floor", "./bench/serve", "./bench/sink"}
+	args := []string{"build", "-buildvcs=false", "-o", b.dir + string(filepath.Separator), "./bench/gen", "./bench/floor", "./bench/serve", "./bench/sink"}
 	if b.pipeline == "" {
 		b.pipeline = b.path("pipeline")
 		args = append(args, "./cmd/pipeline")

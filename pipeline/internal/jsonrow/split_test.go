@@ -178,3 +178,19 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkElements cuts a page of a thousand records, as an API answers with it.
+func BenchmarkElements(b *testing.B) {
+	const records = 1000
+	record := benchRecord()
+	page := []byte("[" + strings.Repeat(record+",", records-1) + record + "]")
+	b.SetBytes(int64(len(page)))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		if err := Elements(page, []string{""}, func([]byte) { n++ }); err != nil || n != records {
+			b.Fatal(n, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
+}

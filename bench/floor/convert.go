@@ -81,34 +81,28 @@ func (c *converter) lines(text []byte) {
 var errPage = errors.New("a page is not a list of objects")
 
 // page maps the records of a page: a list in JSON without line breaks, and one
-// behind it. n is how many they are.
-func (c *converter) page(text []byte) (n int, err error) {
+// behind it.
+func (c *converter) page(text []byte) error {
 	i := space(text, 0)
 	if text[i] != '[' {
-		return 0, errPage
-	}
-	i = space(text, i+1)
-	if text[i] == ']' {
-		return 0, nil
+		return errPage
 	}
 	for {
+		i = space(text, i+1)
 		c.rec = record{}
 		end := c.rec.scan(text, i)
 		if end < 0 {
-			return n, errPage
+			return errPage
 		}
 		c.record(text[i:end])
-		n++
-		i = space(text, end)
-		if text[i] != ',' {
+		if i = space(text, end); text[i] != ',' {
 			break
 		}
-		i = space(text, i+1)
 	}
 	if text[i] != ']' {
-		return n, errPage
+		return errPage
 	}
-	return n, nil
+	return nil
 }
 
 // record ends the record at hand, whose text is given: as a row, filtered, or

@@ -91,6 +91,5 @@ func (p *pages) fetch(n int, buf []byte) ([]byte, error) {
 }
 
 func (*pages) convert(c *converter, text []byte) error {
-	_, err := c.page(text)
-	return err
+	return c.page(text)
 }

@@ -192,4 +192,3 @@ func (f *rowFile) close() {
 	_ = f.Close()      // only read
 	_ = f.file.Close() // only read
 }
-

@@ -46,10 +46,14 @@ func Run(c Command) (Cost, error) {
 	return Cost{Wall: wall, CPU: cpu, RSS: peakRSS(state), Others: max(0, after-before-cpu)}, nil
 }
 
-// What is compared of costs.
+// Wall is the wall time of a cost, for RatioOf.
 func Wall(c Cost) float64 { return float64(c.Wall) }
-func CPU(c Cost) float64  { return float64(c.CPU) }
-func RSS(c Cost) float64  { return float64(c.RSS) }
+
+// CPU is the CPU time of a cost, for RatioOf.
+func CPU(c Cost) float64 { return float64(c.CPU) }
+
+// RSS is the peak of memory of a cost, for RatioOf.
+func RSS(c Cost) float64 { return float64(c.RSS) }
 
 // Medians are the medians of each part of costs.
 func Medians(costs []Cost) Cost {

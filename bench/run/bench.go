@@ -115,10 +115,14 @@ func (b *bench) floor(args ...string) measure.Command {
 	return measure.Command{Args: append([]string{b.path("floor"), "-out", b.path(floorOut), "-rejects", b.path(floorRejects)}, args...)}
 }
 
-// fresh removes what the run before has left: the state, by which rows that were
-// delivered are not delivered again, and all outputs.
-func (b *bench) fresh() error {
-	for _, name := range []string{"state", "limits", toolOut, toolRejects, floorOut, floorRejects} {
+// The files that runs leave.
+var (
+	states  = []string{"state", "limits"} // by which a second run would do less
+	outputs = []string{toolOut, toolRejects, floorOut, floorRejects}
+)
+
+func (b *bench) remove(names []string) error {
+	for _, name := range names {
 		if err := os.RemoveAll(b.path(name)); err != nil {
 			return err
 		}

@@ -48,11 +48,11 @@ func main() {
 	flag.StringVar(&c.dir, "dir", "", "folder for records and outputs, which is kept; a temporary one by default")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	err := c.parse(*works, *sizes)
 	if err == nil {
 		err = run(ctx, os.Stdout, os.Stderr, c)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)

@@ -27,24 +27,21 @@ func (b *bench) measure(p pair) (result, error) {
 	r := result{name: p.name, goals: p.goals}
 	for i := range b.n {
 		fmt.Fprintf(b.log, "%s: %d of %d\n", p.name, i+1, b.n)
-		if err := b.fresh(); err != nil {
+		if err := b.remove(outputs); err != nil {
 			return r, err
 		}
 		for side, command := range []measure.Command{p.a, p.b} {
-			if err := b.ctx.Err(); err != nil {
-				return r, err
-			}
 			served := b.served()
-			cost, err := measure.Run(command)
-			served = b.served() - served
-			cost.Others = max(0, cost.Others-served)
-			r.served += served
+			cost, err := b.run(command)
 			if err == nil && p.after != nil {
 				err = p.after(side)
 			}
 			if err != nil {
 				return r, err
 			}
+			served = b.served() - served
+			cost.Others = max(0, cost.Others-served)
+			r.served += served
 			r.costs[side] = append(r.costs[side], cost)
 		}
 		if p.same != nil {
@@ -57,6 +54,17 @@ func (b *bench) measure(p pair) (result, error) {
 		r.note = p.note()
 	}
 	return r, nil
+}
+
+// run runs a command as if it were the first time.
+func (b *bench) run(command measure.Command) (measure.Cost, error) {
+	if err := b.ctx.Err(); err != nil {
+		return measure.Cost{}, err
+	}
+	if err := b.remove(states); err != nil {
+		return measure.Cost{}, err
+	}
+	return measure.Run(command)
 }
 
 // sameFiles is an error where the CSV files differ in a byte, or the files of

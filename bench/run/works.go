@@ -216,10 +216,7 @@ func (b *bench) peak(name string, command measure.Command) (int64, error) {
 	var costs []measure.Cost
 	for i := range b.n {
 		fmt.Fprintf(b.log, "%s: %d of %d\n", name, i+1, b.n)
-		if err := b.fresh(); err != nil {
-			return 0, err
-		}
-		cost, err := measure.Run(command)
+		cost, err := b.run(command)
 		if err != nil {
 			return 0, err
 		}
@@ -238,4 +235,3 @@ func start(b *bench, to *report) error {
 		a: b.tool("w1.yaml", []string{"BENCH_IN=" + in}), b: b.floor("-in", in), same: b.sameFiles,
 	}))
 }
-

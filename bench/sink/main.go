@@ -24,12 +24,11 @@ func main() {
 	address := flag.String("addr", "127.0.0.1:0", "where to listen; port 0 takes a free one")
 	wait := flag.Duration("wait", 0, "how long each answer takes, such as 5ms")
 	flag.Parse()
-	if err := serve(os.Stdout, *address, *wait); err != nil {
-		fmt.Fprintln(os.Stderr, "sink:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "sink:", serve(os.Stdout, *address, *wait))
+	os.Exit(1)
 }
 
+// serve ends with an error, and not before.
 func serve(out io.Writer, address string, wait time.Duration) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

@@ -109,7 +109,7 @@ func (g goals) String() string {
 		words = append(words, fmt.Sprintf("%.0f ms", g.seconds*1000))
 	}
 	if g.rss > 0 {
-		words = append(words, mebibytes(g.rss)+" MiB")
+		words = append(words, strconv.FormatInt(g.rss/mib, 10)+" MiB")
 	}
 	return strings.Join(words, ", ")
 }
@@ -178,11 +178,11 @@ func (r *report) writePeaks(t *strings.Builder, c config) {
 			fmt.Fprintf(t, " %s |", mebibytes(rss))
 		}
 		grown := float64(p.rss[len(p.rss)-1]) / float64(p.rss[0])
-		fmt.Fprintf(t, " %.2f | %s MiB, %.2f | %s, %s |\n", grown, mebibytes(p.goal), growth, yes(slices.Max(p.rss) <= p.goal), yes(grown <= growth))
+		fmt.Fprintf(t, " %.2f | %d MiB, %.2f | %s, %s |\n", grown, p.goal/mib, growth, yes(slices.Max(p.rss) <= p.goal), yes(grown <= growth))
 	}
 }
 
-func mebibytes(n int64) string { return strconv.FormatFloat(float64(n)/mib, 'f', 0, 64) }
+func mebibytes(n int64) string { return strconv.FormatFloat(float64(n)/mib, 'f', 1, 64) }
 
 // processor is the name of the processor, where the system tells.
 func processor() string {

@@ -73,12 +73,12 @@ func TestReport(t *testing.T) {
 	const want = `
 | work | CPU, times the floor | wall, times the floor | pipeline: CPU s, wall s, peak MiB | floor | to reach | reached | beside it |
 |---|---|---|---|---|---|---|---|
-| W1 | 2.00 (2.00..2.00) | 1.50 (1.00..2.00) | 2.000, 1.500, 30 | 1.000, 1.000, 11 | CPU 2.0, wall 1.1, 32 MiB | yes, **no**, yes | **others 0.5 cores: do not believe the wall time** |
-| W6 | 2.00 (2.00..2.00) | 1.00 (1.00..1.00) | 0.020, 0.010, 20 | 0.010, 0.010, 10 | 20 ms | yes | server 0.5 cores, 32 connections, others 0.0 cores |
+| W1 | 2.00 (2.00..2.00) | 1.50 (1.00..2.00) | 2.000, 1.500, 30.0 | 1.000, 1.000, 11.0 | CPU 2.0, wall 1.1, 32 MiB | yes, **no**, yes | **others 0.5 cores: do not believe the wall time** |
+| W6 | 2.00 (2.00..2.00) | 1.00 (1.00..1.00) | 0.020, 0.010, 20.0 | 0.010, 0.010, 10.0 | 20 ms | yes | server 0.5 cores, 32 connections, others 0.0 cores |
 
 | W5 peak MiB | 10,000 records | 1,000,000 records | last to first | to reach | reached |
 |---|---|---|---|---|---|
-| CSV | 20 | 30 | 1.50 | 32 MiB, 1.10 | yes, **no** |
+| CSV | 20.0 | 30.0 | 1.50 | 32 MiB, 1.10 | yes, **no** |
 `
 	if diff := cmp.Diff(want, t1.String()+t2.String()); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)

@@ -30,7 +30,8 @@ func BenchmarkRead(b *testing.B) {
 			b.Error(err)
 			return
 		}
-		answering(http.StatusOK, bodies[offset/size])(w, r)
+		body := bodies[offset/size]
+		answering(http.StatusOK, body, "Content-Length", strconv.Itoa(len(body)))(w, r)
 	}))
 	defer server.Close()
 	text := strings.NewReplacer("https://shop.example/api", server.URL, "limit: {rate: 100/min, concurrency: 4}\n", "", "default: 10, max: 20", "default: 1000, max: 1000").Replace(shopOffset)

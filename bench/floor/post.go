@@ -26,7 +26,7 @@ type poster struct {
 
 	free, full chan []byte
 	conns      sync.WaitGroup
-	mu         sync.Mutex
+	once       sync.Once
 	err        error // the first one
 }
 
@@ -104,9 +104,7 @@ func (p *poster) send(conn net.Conn) {
 		p.free <- body
 	}
 	if failed = errors.Join(failed, conn.Close()); failed != nil {
-		p.mu.Lock()
-		p.err = errors.Join(p.err, failed)
-		p.mu.Unlock()
+		p.once.Do(func() { p.err = failed })
 	}
 }
 

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,7 +33,10 @@ type bench struct {
 func newBench(ctx context.Context, log io.Writer, c config) (*bench, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
-		return nil, fmt.Errorf("find the repository; run this inside it: %w", err)
+		return nil, fmt.Errorf("find the repository: %w", err)
+	}
+	if len(bytes.TrimSpace(root)) == 0 {
+		return nil, errors.New("there is no go.mod here; run this inside the repository")
 	}
 	b := &bench{config: c, ctx: ctx, log: log, root: strings.TrimSpace(string(root))}
 	if b.dir == "" {

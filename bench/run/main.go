@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ func main() {
 	if err == nil {
 		err = run(ctx, os.Stdout, os.Stderr, c)
 	}
+	if ctx.Err() != nil {
+		err = errors.New("stopped")
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
@@ -77,7 +81,7 @@ func (c *config) parse(works, sizes string) error {
 		c.sizes = append(c.sizes, size)
 	}
 	if c.n < 1 || c.records < 1 || c.pages < 1 || c.rows < 1 {
-		return fmt.Errorf("-n, -records, -pages and -rows take numbers from 1")
+		return errors.New("-n, -records, -pages and -rows take numbers from 1")
 	}
 	return nil
 }

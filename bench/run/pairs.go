@@ -64,7 +64,11 @@ func (b *bench) run(command measure.Command) (measure.Cost, error) {
 	if err := b.remove(states); err != nil {
 		return measure.Cost{}, err
 	}
-	return measure.Run(command)
+	cost, err := measure.Run(command)
+	if b.ctx.Err() != nil { // whatever it says: the servers are gone, too
+		err = b.ctx.Err()
+	}
+	return cost, err
 }
 
 // sameFiles is an error where the CSV files differ in a byte, or the files of

@@ -77,6 +77,21 @@ type CoverItem struct {
 	Covered bool
 }
 
+// CountCovered is how many parts of a kind there are, and to how many of them a
+// test came.
+func CountCovered(items []CoverItem, kind CoverKind) (covered, of int) {
+	for _, item := range items {
+		if item.Kind != kind {
+			continue
+		}
+		of++
+		if item.Covered {
+			covered++
+		}
+	}
+	return covered, of
+}
+
 // Items are all parts of the mapping, fields first, then branches, then rules.
 func (c *Coverage) Items() []CoverItem {
 	c.mu.Lock()

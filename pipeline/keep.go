@@ -319,16 +319,21 @@ func (r *run) notice(format string, args ...any) {
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
 func (p *position) load(dir string) error {
-	name := filepath.Join(dir, PositionFile)
+	return loadJSON(filepath.Join(dir, PositionFile), p, "how far the last run got", "to fetch all")
+}
+
+// loadJSON reads a small file of state into v, which stays as it is where there is
+// none. says is what the file says, and remove when, or what for, it may be removed.
+func loadJSON(name string, v any, says, remove string) error {
 	src, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		err = json.Unmarshal(src, p)
+		err = json.Unmarshal(src, v)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s, which says how far the last run got: %w; remove it to fetch all", name, cause(err))
+		return fmt.Errorf("read %s, which says %s: %w; remove it %s", name, says, cause(err), remove)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -167,18 +166,7 @@ func sumOf(path string) (string, error) {
 }
 
 func (b *replaying) load(dir, file string) error {
-	name := filepath.Join(dir, file)
-	src, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(src, b)
-	}
-	if err != nil {
-		return fmt.Errorf("read %s, which says what became of the rejects: %w; remove it where no run was interrupted", name, cause(err))
-	}
-	return nil
+	return loadJSON(filepath.Join(dir, file), b, "what became of the rejects", "where no run was interrupted")
 }
 
 // forget removes a note from the state folder, where there is one.

@@ -9,9 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,20 +103,11 @@ func (r *run) selections() (selections, error) {
 		return noted, nil
 	}
 	name := filepath.Join(r.o.State, selectionsFile)
-	src, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return noted, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(src, &noted)
-	}
+	err := loadJSON(name, &noted, "what source the open rejects are of", "where that was not changed")
 	if err == nil && noted == nil {
-		err = errors.New("it says null")
+		err = fmt.Errorf("%s says null, and not what source the open rejects are of; remove it where that was not changed", name)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s, which says what source the open rejects are of: %w; remove it where that was not changed", name, cause(err))
-	}
-	return noted, nil
+	return noted, err
 }
 
 // fromState is a path as it stays where both are moved.

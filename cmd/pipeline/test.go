@@ -351,15 +351,7 @@ func (t *tester) coverage(s *suiteToRun, part bool) {
 		kind pipeline.CoverKind
 		noun string
 	}{{pipeline.CoverField, "fields"}, {pipeline.CoverBranch, "branches"}, {pipeline.CoverRule, "schema rules"}} {
-		n, of := 0, 0
-		for _, item := range items {
-			if item.Kind == kind.kind {
-				of++
-				if item.Covered {
-					n++
-				}
-			}
-		}
+		n, of := pipeline.CountCovered(items, kind.kind)
 		all, hit = all+of, hit+n
 		words = append(words, fmt.Sprintf("%s %d/%d", kind.noun, n, of))
 	}

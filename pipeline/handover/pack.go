@@ -284,15 +284,7 @@ func covered(items []pipeline.CoverItem) string {
 		kind pipeline.CoverKind
 		noun string
 	}{{pipeline.CoverField, "columns"}, {pipeline.CoverBranch, "branches of expressions"}, {pipeline.CoverRule, "rules of the target schema"}} {
-		n, of := 0, 0
-		for _, item := range items {
-			if item.Kind == kind.kind {
-				of++
-				if item.Covered {
-					n++
-				}
-			}
-		}
+		n, of := pipeline.CountCovered(items, kind.kind)
 		if of > 0 {
 			words = append(words, fmt.Sprintf("%d of %d %s", n, of, kind.noun))
 		}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
@@ -88,7 +89,11 @@ func (c *compiler) err(code string, at diag.Span, message, hint string, notes ..
 // maxName leaves room for what is put behind a name in names of files.
 const maxName = 100
 
-var goodName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
+var goodName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`) })
+
+// IsName reports whether files can be named after s: letters, digits, dots, dashes
+// and underscores, at most 100 bytes of them.
+func IsName(s string) bool { return goodName().MatchString(s) && len(s) <= maxName }
 
 func (c *compiler) name() {
 	base := filepath.Base(c.m.File)
@@ -98,7 +103,7 @@ func (c *compiler) name() {
 		return
 	}
 	c.plan.name = c.expand(c.m.Name)
-	if !goodName.MatchString(c.plan.name) || len(c.plan.name) > maxName {
+	if !IsName(c.plan.name) {
 		c.err("bad-value", c.m.Name.Span(), fmt.Sprintf("%q cannot be a mapping's name", c.m.Name.Value), "files are named after it: use letters, digits, dots, dashes and underscores, at most 100 of them")
 	}
 }

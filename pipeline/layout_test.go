@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"connectors/*":              {"connectors/rest", "pipeline", "pipeline/value", "pipeline/diag", "schemas"},
 	"pipeline":                  {"pipeline/expression", "pipeline/schema", "pipeline/internal/jsonrow", "pipeline/tape", "pipeline/ledger", "pipeline/value", "pipeline/diag"},
 	"pipeline/golden":           {"pipeline", "pipeline/value", "pipeline/diag"},
-	"pipeline/handover":         {"pipeline", "pipeline/golden", "pipeline/value"},
+	"pipeline/handover":         {"pipeline", "pipeline/golden", "pipeline/value", "pipeline/diag"},
 	"pipeline/connectortest":    {"pipeline", "pipeline/value"},
 	"pipeline/expression":       {"pipeline/value", "pipeline/diag"},
 	"pipeline/scrub":            {"pipeline/value"},

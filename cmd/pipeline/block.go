@@ -60,17 +60,17 @@ func (s standing) records() []part {
 	case r.Read == 0:
 		return []part{{1, dim, []string{"waiting for the first records", "starting"}}}
 	}
-	read := []string{thousands(r.Read) + " read"}
+	read := []string{diag.Thousands(r.Read) + " read"}
 	if r.Total > r.Read {
-		read = []string{fmt.Sprintf("%s of %s read", thousands(r.Read), thousands(r.Total)), read[0]}
+		read = []string{fmt.Sprintf("%s of %s read", diag.Thousands(r.Read), diag.Thousands(r.Total)), read[0]}
 	}
 	parts := []part{
 		{1, "", read},
 		{3, "", []string{perSecond(s.speed) + " records/s", perSecond(s.speed) + "/s"}},
-		{4, green, []string{plural(r.Written, "row") + " written", thousands(r.Written) + " written"}},
+		{4, green, []string{diag.Count(r.Written, "row") + " written", diag.Thousands(r.Written) + " written"}},
 	}
 	if r.Filtered > 0 {
-		parts = append(parts, part{5, "", []string{thousands(r.Filtered) + " filtered"}})
+		parts = append(parts, part{5, "", []string{diag.Thousands(r.Filtered) + " filtered"}})
 	}
 	if s.left > 0 {
 		left := remaining(s.left) + " left"
@@ -83,7 +83,7 @@ func (s standing) records() []part {
 func (s standing) calls() []part {
 	var parts []part
 	if s.remote && s.rate.Calls > 0 {
-		used := fmt.Sprintf("%s/%s", thousands(s.used), thousands(s.rate.Calls))
+		used := fmt.Sprintf("%s/%s", diag.Thousands(s.used), diag.Thousands(s.rate.Calls))
 		parts = append(parts, part{3, "", []string{used + " calls " + window(s.rate), used}})
 	}
 	switch at := s.wait.Format("15:04:05"); {
@@ -94,10 +94,10 @@ func (s standing) calls() []part {
 		parts = append(parts, part{1, yellow, []string{"waiting for the limit until " + at, "limit until " + at}})
 	}
 	if s.retries > 0 {
-		parts = append(parts, part{4, yellow, []string{plural(s.retries, "call") + " repeated", thousands(s.retries) + " repeated"}})
+		parts = append(parts, part{4, yellow, []string{diag.Count(s.retries, "call") + " repeated", diag.Thousands(s.retries) + " repeated"}})
 	}
 	if r := s.report; r.Rejected > 0 {
-		rejected := thousands(r.Rejected) + " rejected"
+		rejected := diag.Thousands(r.Rejected) + " rejected"
 		parts = append(parts, part{2, red, []string{rejected + topCauses(r, 2), rejected + topCauses(r, 1), rejected}})
 	}
 	return parts
@@ -112,7 +112,7 @@ func topCauses(r pipeline.Report, most int) string {
 			break
 		}
 		b.WriteString([]string{": ", ", "}[min(i, 1)])
-		fmt.Fprintf(&b, "%s× %s", thousands(c.Count), kind(c))
+		fmt.Fprintf(&b, "%s× %s", diag.Thousands(c.Count), kind(c))
 	}
 	return b.String()
 }
@@ -150,7 +150,7 @@ func perSecond(speed float64) string {
 	if speed > 0 && speed < 10 {
 		return fmt.Sprintf("%.1f", speed)
 	}
-	return thousands(int(speed))
+	return diag.Thousands(int(speed))
 }
 
 // remaining is a time that nobody knows exactly.

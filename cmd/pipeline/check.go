@@ -66,16 +66,9 @@ func (a *app) checkFiles(args []string, asJSON, asSARIF bool) error {
 func counts(errors, warnings int) string {
 	switch {
 	case warnings == 0:
-		return plural(errors, "error")
+		return diag.Count(errors, "error")
 	case errors == 0:
-		return plural(warnings, "warning")
+		return diag.Count(warnings, "warning")
 	}
-	return plural(errors, "error") + ", " + plural(warnings, "warning")
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
+	return diag.Count(errors, "error") + ", " + diag.Count(warnings, "warning")
 }

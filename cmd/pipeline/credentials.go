@@ -5,6 +5,7 @@ package main
 // token is not there.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -311,6 +312,6 @@ func (a account) missing(store *credentials.Store, book credentials.Book) error 
 	}
 	lines = append(lines,
 		fmt.Sprintf("Or set a token:     export %s=…", variable),
-		"Or try the sandbox: pipeline run --sandbox "+diag.ShellWord(a.c.file))
+		"Or try the sandbox: "+cmp.Or(a.c.withoutToken, "pipeline run --sandbox "+diag.ShellWord(a.c.file)))
 	return errors.New(strings.Join(lines, "\n"))
 }

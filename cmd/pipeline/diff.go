@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/golden"
 )
 
@@ -170,7 +171,7 @@ func (a *app) compare(ctx context.Context, old, new checked, f diffFlags, c *com
 			if problem != "" {
 				fmt.Fprintf(a.stderr, "%s: %s\n", new.plan.Name(), problem)
 			}
-			c.Over = plural(len(cases), "golden case") + " of " + filepath.ToSlash(one.file)
+			c.Over = diag.Count(len(cases), "golden case") + " of " + filepath.ToSlash(one.file)
 			return compareGolden(ctx, old, new, cases, see)
 		}
 	}

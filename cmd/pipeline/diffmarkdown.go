@@ -6,6 +6,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"pipeline/pipeline/diag"
 )
 
 // markdownOf is the comparison in Markdown.
@@ -13,7 +15,7 @@ func markdownOf(c *comparison) string {
 	m := &markdown{c: c}
 	m.line("### What changes from %s to %s", code(c.Old), code(c.New))
 	m.line("")
-	m.line("Over %s: %s.", c.Over, plural(c.Records, "record"))
+	m.line("Over %s: %s.", c.Over, diag.Count(c.Records, "record"))
 	m.line("")
 	if !c.differs() {
 		m.line("No row differs.")
@@ -22,7 +24,7 @@ func markdownOf(c *comparison) string {
 	m.line("| | count |")
 	m.line("|---|---:|")
 	for _, l := range c.summary() {
-		m.line("| %ss %s | %s |", l.noun, l.what, thousands(l.count))
+		m.line("| %ss %s | %s |", l.noun, l.what, diag.Thousands(l.count))
 	}
 	m.columns()
 	m.rejects()
@@ -59,7 +61,7 @@ func (m *markdown) rejects() {
 	m.line("| rejected now | records | the first |")
 	m.line("|---|---:|---|")
 	for _, r := range m.c.Rejects {
-		m.line("| %s | %s | %s |", code(r.words()), thousands(r.Count), r.First)
+		m.line("| %s | %s | %s |", code(r.words()), diag.Thousands(r.Count), r.First)
 	}
 }
 

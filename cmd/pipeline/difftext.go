@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/golden"
 )
 
@@ -59,11 +60,11 @@ func (c columnChange) words() string {
 	case c.Change != "changed":
 		return c.Change + " (" + c.Type + ")"
 	case c.Before != "" && c.Cells > 0:
-		return fmt.Sprintf("%s, was %s; %s changed", c.Type, c.Before, plural(c.Cells, "cell"))
+		return fmt.Sprintf("%s, was %s; %s changed", c.Type, c.Before, diag.Count(c.Cells, "cell"))
 	case c.Before != "":
 		return c.Type + ", was " + c.Before
 	}
-	return plural(c.Cells, "cell") + " changed"
+	return diag.Count(c.Cells, "cell") + " changed"
 }
 
 // diffText prints a comparison for people.
@@ -76,7 +77,7 @@ type diffText struct {
 func (d *diffText) print(w io.Writer) error {
 	c := d.c
 	d.line(d.t.paint(bold, visible(c.Old)+" -> "+visible(c.New)))
-	d.line("over " + c.Over + ": " + plural(c.Records, "record"))
+	d.line("over " + c.Over + ": " + diag.Count(c.Records, "record"))
 	if !c.differs() {
 		d.line("no row differs")
 		_, err := io.WriteString(w, d.text.String())
@@ -88,7 +89,7 @@ func (d *diffText) print(w io.Writer) error {
 		if l.count == 0 {
 			colour = ""
 		}
-		count, noun, _ := strings.Cut(plural(l.count, l.noun), " ")
+		count, noun, _ := strings.Cut(diag.Count(l.count, l.noun), " ")
 		d.line(d.t.paint(colour, fmt.Sprintf("%9s %s %s", count, noun, l.what)))
 	}
 	if c.Masked {
@@ -135,13 +136,13 @@ func (d *diffText) cell(s cellSample) {
 // more says how many samples are not shown.
 func (d *diffText) more(all, shown int) {
 	if all > shown && shown > 0 {
-		d.line(d.t.paint(dim, fmt.Sprintf("  and %s more; --limit shows more of them", thousands(all-shown))))
+		d.line(d.t.paint(dim, fmt.Sprintf("  and %s more; --limit shows more of them", diag.Thousands(all-shown))))
 	}
 }
 
 func (d *diffText) rejects() {
 	for _, r := range d.c.Rejects {
-		d.heading("rejected now, " + plural(r.Count, "record"))
+		d.heading("rejected now, " + diag.Count(r.Count, "record"))
 		for _, line := range wrapped(visible(r.words()), d.t.width-2) {
 			d.line("  " + d.t.paint(red, line))
 		}
@@ -151,7 +152,7 @@ func (d *diffText) rejects() {
 		if f.Name == fateNames[newlyRejected] {
 			continue
 		}
-		d.heading(plural(f.Count, "record") + " " + f.Name)
+		d.heading(diag.Count(f.Count, "record") + " " + f.Name)
 		for _, at := range f.Samples {
 			d.line("  " + at.String())
 		}
@@ -171,7 +172,7 @@ func (d *diffText) rows(what, colour string, samples []rowSample, all int) {
 	if all == 0 {
 		return
 	}
-	d.heading(plural(all, "row") + " " + what)
+	d.heading(diag.Count(all, "row") + " " + what)
 	for _, s := range samples {
 		line := "  " + s.String()
 		if s.Key != "" {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -153,15 +152,9 @@ func (d *discovery) openMerge() error {
 
 // read gives the records to the sample, and to what is merged into.
 func (d *discovery) read(ctx context.Context) error {
-	o := pipeline.RunOptions{World: d.app.world(d.source.checked), Limit: d.f.limit}
-	token := o.World.Token
-	o.World.Token = func(connection string) (pipeline.Token, error) {
-		t, err := token(connection)
-		if err != nil { // which offers another command
-			err = errors.New(strings.ReplaceAll(err.Error(), "pipeline run --sandbox "+diag.ShellWord(d.source.checked.file), d.sandboxCommand()))
-		}
-		return t, err
-	}
+	c := d.source.checked
+	c.withoutToken = d.sandboxCommand()
+	o := pipeline.RunOptions{World: d.app.world(c), Limit: d.f.limit}
 	o.World.Calls = func(c pipeline.Call) {
 		if c.WaitFor.IsZero() {
 			d.calls++
@@ -230,7 +223,7 @@ func (d *discovery) see(r pipeline.ReadRecord) error {
 // nothing is the error of a source without records.
 func (d *discovery) nothing() error {
 	if d.skipped > 0 {
-		return fmt.Errorf("of the %s of %s none can be read, so there is nothing to learn; the first (%s)", plural(d.skipped, "record"), d.source.what(), d.first)
+		return fmt.Errorf("of the %s of %s none can be read, so there is nothing to learn; the first (%s)", diag.Count(d.skipped, "record"), d.source.what(), d.first)
 	}
 	return fmt.Errorf("%s has no records, so there is nothing to learn", d.source.what())
 }

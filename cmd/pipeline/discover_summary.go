@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"pipeline/pipeline/diag"
 )
 
 // fewRecords is how many records are too few to believe what they say of nulls
@@ -23,19 +25,19 @@ func (d *discovery) summary() {
 	case d.taped != "":
 		from += ", from the tape of " + d.taped + ", without a call (--fresh fetches them anew)"
 	case d.source.plan.Remote():
-		from += ", " + plural(d.calls, "call")
+		from += ", " + diag.Count(d.calls, "call")
 	}
-	fmt.Fprintf(w, "%s of %s\n", plural(d.sample.Records(), "record"), from)
-	found := plural(s.Fields, "field")
+	fmt.Fprintf(w, "%s of %s\n", diag.Count(d.sample.Records(), "record"), from)
+	found := diag.Count(s.Fields, "field")
 	if s.Listed > 0 {
-		found += ", " + thousands(s.Listed) + " with their values listed"
+		found += ", " + diag.Thousands(s.Listed) + " with their values listed"
 	}
 	if s.Questions > 0 {
-		found += ", " + plural(s.Questions, "question")
+		found += ", " + diag.Count(s.Questions, "question")
 	}
 	fmt.Fprintf(w, "  found    %s\n", found)
 	if d.skipped > 0 {
-		fmt.Fprintf(w, "  skipped  %s that a run would reject (first: %s)\n", plural(d.skipped, "record"), d.first)
+		fmt.Fprintf(w, "  skipped  %s that a run would reject (first: %s)\n", diag.Count(d.skipped, "record"), d.first)
 	}
 	if n := d.sample.Records(); n < fewRecords {
 		fmt.Fprintf(w, "  unsure   %s few: what all of them have is taken to be always there\n", areFew(n))
@@ -84,7 +86,7 @@ func (d *discovery) next() {
 	case d.changed == 0:
 		fmt.Fprintf(w, "  merged   %s fits all of them and was not changed\n", d.f.merge)
 	default:
-		fmt.Fprintf(w, "  merged   %s into %s\n", plural(d.changed, "change"), d.f.merge)
+		fmt.Fprintf(w, "  merged   %s into %s\n", diag.Count(d.changed, "change"), d.f.merge)
 		if d.source.mapping {
 			fmt.Fprintf(w, "  next     pipeline check %s\n", d.source.checked.file)
 		}

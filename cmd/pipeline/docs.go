@@ -162,7 +162,7 @@ func (a *app) pack(ctx context.Context, mapping string, f docsFlags) (*handover.
 			verb = "fails"
 		}
 		return nil, fmt.Errorf("%s: the pack would promise what the mapping does not do: %s of its golden cases %s (%s); see: pipeline test %[1]s",
-			mapping, thousands(len(failed)), verb, strings.Join(failed, ", "))
+			mapping, diag.Thousands(len(failed)), verb, strings.Join(failed, ", "))
 	}
 	about := handover.About{Mapping: filepath.ToSlash(mapping), Date: f.date, Schedule: f.schedule}
 	return handover.Make(about, suite.Plan(), scenarios, suite.Coverage()), nil

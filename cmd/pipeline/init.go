@@ -131,7 +131,7 @@ func (n *newMapping) place(name string) error {
 	name = strings.TrimSuffix(name, ".yaml")
 	n.name, n.file, n.schemaFile = filepath.Base(name), name+".yaml", name+".schema.json"
 	n.caseFile = golden.CasePath(n.file, "first")
-	if !caseName().MatchString(n.name) || len(n.name) > 100 {
+	if !pipeline.IsName(n.name) {
 		return usage("%q cannot be a mapping's name: files are named after it; use letters, digits, dots, dashes and underscores, at most 100 of them", n.name)
 	}
 	if info, err := os.Stat(filepath.Dir(name)); err != nil || !info.IsDir() {

@@ -12,6 +12,7 @@ import (
 
 	"pipeline/connectors/rest"
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/tape"
 )
 
@@ -37,7 +38,7 @@ func (a *app) one(file, state, undone string) (checked, *pipeline.Files, error) 
 	}
 	if list.HasErrors() {
 		errors, _ := list.Count()
-		fmt.Fprintf(a.stderr, "\n%s; nothing was %s\n", plural(errors, "error"), undone)
+		fmt.Fprintf(a.stderr, "\n%s; nothing was %s\n", diag.Count(errors, "error"), undone)
 		return checked{}, nil, exitCode(exitWrong)
 	}
 	return all[0], files, nil

@@ -24,6 +24,8 @@ type checked struct {
 
 	source *pipeline.SourcePlan // instead of plan, where nothing but the source counts
 
+	withoutToken string // the command to offer where there is no token; empty: that of run
+
 	// getenv is the environment, and behind it the .env beside the mapping.
 	getenv func(name string) (string, bool)
 }

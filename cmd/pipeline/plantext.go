@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pipeline/pipeline/diag"
 )
 
 // planText prints a plan for people.
@@ -61,7 +63,7 @@ func (w *planText) source() {
 	w.item("", "at "+s.BaseURL+", connection "+s.Connection)
 	limit := "limit " + s.Rate
 	if s.Concurrency > 0 {
-		limit += ", " + plural(s.Concurrency, "call") + " in flight"
+		limit += ", " + diag.Count(s.Concurrency, "call") + " in flight"
 	}
 	if s.Detail {
 		limit += "; one call per page of the list, and one per record"
@@ -80,9 +82,9 @@ func (w *planText) calls() string {
 	case c.Calls == 0:
 		return "not known: run it once, or ask the platform with --probe"
 	}
-	text := plural(c.Calls, "call")
+	text := diag.Count(c.Calls, "call")
 	if c.From == "probe" {
-		text += " for " + plural(c.Records, "record")
+		text += " for " + diag.Count(c.Records, "record")
 	}
 	if c.Minutes != nil {
 		text += ", " + minutes(*c.Minutes) + " at the limit"
@@ -101,7 +103,7 @@ func minutes(n float64) string {
 	if n < 1 {
 		return "less than a minute"
 	}
-	return plural(int(n+0.5), "minute")
+	return diag.Count(int(n+0.5), "minute")
 }
 
 func (w *planText) sinks() {
@@ -139,7 +141,7 @@ func (w *planText) state() {
 		case t.tape.Problem != "":
 			kept = append(kept, t.name+"no use: "+t.tape.Problem)
 		default:
-			kept = append(kept, fmt.Sprintf("%s%s (%s, %s bytes)", t.name, minute(t.tape.Started), plural(t.tape.Answers, "answer"), thousands(int(t.tape.Bytes))))
+			kept = append(kept, fmt.Sprintf("%s%s (%s, %s bytes)", t.name, minute(t.tape.Started), diag.Count(t.tape.Answers, "answer"), diag.Thousands(int(t.tape.Bytes))))
 		}
 	}
 	if s.Ledger {

@@ -114,7 +114,7 @@ func (a *app) filter(c checked, where string) (*pipeline.Filter, error) {
 	}
 	if filter == nil {
 		errors, _ := diags.Count()
-		fmt.Fprintf(a.stderr, "\n%s; nothing was read\n", plural(errors, "error"))
+		fmt.Fprintf(a.stderr, "\n%s; nothing was read\n", diag.Count(errors, "error"))
 		return nil, exitCode(exitWrong)
 	}
 	return filter, nil
@@ -161,7 +161,7 @@ func (p *preview) holds(o *pipeline.Outcome) bool {
 func (p *preview) end() error {
 	name := p.plan.Name()
 	if p.unclear > 0 {
-		fmt.Fprintf(p.app.stderr, "%s: --where cannot be worked out for %s, which are not shown; the first: %s\n", name, plural(p.unclear, "record"), p.why)
+		fmt.Fprintf(p.app.stderr, "%s: --where cannot be worked out for %s, which are not shown; the first: %s\n", name, diag.Count(p.unclear, "record"), p.why)
 	}
 	switch {
 	case p.shown > 0:
@@ -170,7 +170,7 @@ func (p *preview) end() error {
 	case p.read == 0:
 		fmt.Fprintf(p.app.stderr, "%s: the source has no records\n", name)
 	default:
-		fmt.Fprintf(p.app.stderr, "%s: --where is true of none of %s\n", name, plural(p.read, "record"))
+		fmt.Fprintf(p.app.stderr, "%s: --where is true of none of %s\n", name, diag.Count(p.read, "record"))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -85,6 +86,6 @@ func (a *app) purgeFolder(name, dir string, deliveries bool) error {
 		_, err = fmt.Fprintf(a.stdout, "%s: there was nothing to remove\n", name)
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %s bytes removed from %s\n", name, thousands(int(bytes)), dir)
+	_, err = fmt.Fprintf(a.stdout, "%s: %s bytes removed from %s\n", name, diag.Thousands(int(bytes)), dir)
 	return err
 }

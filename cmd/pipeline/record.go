@@ -11,10 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,7 +61,7 @@ Look through the case before you commit it.`,
 			switch {
 			case f.name == "":
 				return usage("record needs a name for the case, as in: pipeline record %s --case first", args[0])
-			case !caseName().MatchString(f.name) || len(f.name) > 100:
+			case !pipeline.IsName(f.name):
 				return usage("%q cannot be the name of a case: a file is named after it; use letters, digits, dots, dashes and underscores, at most 100 of them", f.name)
 			case f.limit < 1:
 				return usage("--limit takes a number of records, from 1")
@@ -82,8 +80,6 @@ Look through the case before you commit it.`,
 	f.add(cmd)
 	return cmd
 }
-
-var caseName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`) })
 
 func (a *app) record(ctx context.Context, file string, f recordFlags) error {
 	c, files, err := a.one(file, f.state, "recorded")
@@ -299,7 +295,7 @@ func (r *recorder) write(ctx context.Context, texts [][]byte) error {
 
 // draft is the case without what comes out.
 func (r *recorder) draft(texts [][]byte) *golden.Case {
-	comment := fmt.Sprintf("Recorded from %s: %s of %s, chosen so that they go different ways.\nThe people are made up.\n", r.from, plural(len(texts), "record"), thousands(len(r.seen)))
+	comment := fmt.Sprintf("Recorded from %s: %s of %s, chosen so that they go different ways.\nThe people are made up.\n", r.from, diag.Count(len(texts), "record"), diag.Thousands(len(r.seen)))
 	if r.c.plan.Calls("now") {
 		comment += "now: " + r.now.UTC().Format(time.RFC3339) + "\n"
 	}
@@ -320,7 +316,7 @@ func (r *recorder) say(chosen []*candidate) {
 			rows++
 		}
 	}
-	fmt.Fprintf(r.stdout, "wrote %s: %s, of which %d delivered, %d filtered, %d rejected\n", r.path, plural(len(chosen), "record"), rows, filtered, rejected)
+	fmt.Fprintf(r.stdout, "wrote %s: %s, of which %d delivered, %d filtered, %d rejected\n", r.path, diag.Count(len(chosen), "record"), rows, filtered, rejected)
 	var replaced []string
 	kept := map[string][]string{}
 	var whys []string
@@ -342,9 +338,9 @@ func (r *recorder) say(chosen []*candidate) {
 		fmt.Fprintf(r.stderr, "  kept      %s: %s\n", why, strings.Join(kept[why], ", "))
 	}
 	if r.changed > 0 {
-		fmt.Fprintf(r.stderr, "  left out  %s of which the mapping would make something else without the people in it\n", plural(r.changed, "record"))
+		fmt.Fprintf(r.stderr, "  left out  %s of which the mapping would make something else without the people in it\n", diag.Count(r.changed, "record"))
 	}
 	if r.skipped > 0 {
-		fmt.Fprintf(r.stderr, "  left out  %s that no line can hold\n", plural(r.skipped, "record"))
+		fmt.Fprintf(r.stderr, "  left out  %s that no line can hold\n", diag.Count(r.skipped, "record"))
 	}
 }

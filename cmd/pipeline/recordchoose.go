@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
@@ -36,7 +37,7 @@ func classOf(o *pipeline.Outcome) string {
 	case len(o.Rows) == 0:
 		return classFiltered
 	}
-	return plural(len(o.Rows), "row")
+	return diag.Count(len(o.Rows), "row")
 }
 
 // The weights of what records show: what becomes of them, the parts of the mapping

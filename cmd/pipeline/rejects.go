@@ -49,10 +49,8 @@ still rejected; 1 and 2 as with run. Without it: 0.`,
 		},
 		ValidArgsFunction: once(mappingFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch f.progress {
-			case "auto", "plain", "none":
-			default:
-				return usage("--progress is auto, plain or none, not %q", f.progress)
+			if err := f.checkProgress(); err != nil {
+				return err
 			}
 			return a.rejects(cmd.Context(), args[0], f)
 		},
@@ -88,7 +86,7 @@ func (a *app) rejects(ctx context.Context, file string, f runFlags) error {
 		return a.wrongAsJSON(list)
 	case list.HasErrors():
 		wrong, _ := list.Count()
-		fmt.Fprintf(a.stderr, "\n%s; mend the mapping first\n", plural(wrong, "error"))
+		fmt.Fprintf(a.stderr, "\n%s; mend the mapping first\n", diag.Count(wrong, "error"))
 		return exitCode(exitWrong)
 	}
 	path := all[0].plan.RejectsPath(f.out)
@@ -309,25 +307,25 @@ func (list *rejectList) print(a *app, mapping string, f runFlags) error {
 		return err
 	}
 	t := terminalOf(a.stdout)
-	fmt.Fprintf(&b, "%s in %s\n\n", plural(list.Open, "open reject"), list.File)
+	fmt.Fprintf(&b, "%s in %s\n\n", diag.Count(list.Open, "open reject"), list.File)
 	for _, g := range list.Causes {
 		what := g.Code
 		if g.Field != "" {
 			what = g.Field + ": " + g.Code
 		}
-		fmt.Fprintf(&b, "  %s× %s: %s\n", thousands(g.Count), t.paint(bold, what), g.Reason)
+		fmt.Fprintf(&b, "  %s× %s: %s\n", diag.Thousands(g.Count), t.paint(bold, what), g.Reason)
 		if first := g.first(); first != "" {
 			fmt.Fprintf(&b, "     first: %s\n", first)
 		}
 	}
 	if list.Others > 0 {
-		fmt.Fprintf(&b, "  %s× other causes\n", thousands(list.Others))
+		fmt.Fprintf(&b, "  %s× other causes\n", diag.Thousands(list.Others))
 	}
 	for _, d := range list.Damaged {
 		fmt.Fprintf(&b, "  line %d of the file is damaged: %s\n", d.Line, d.Reason)
 	}
 	if list.More > 0 {
-		fmt.Fprintf(&b, "  and %s damaged\n", plural(list.More, "more line"))
+		fmt.Fprintf(&b, "  and %s damaged\n", diag.Count(list.More, "more line"))
 	}
 	if mapping == "" {
 		mapping = "MAPPING.yaml"

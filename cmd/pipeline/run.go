@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -78,10 +79,8 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 			case f.replay && (f.fresh || f.sandbox || f.limit > 0):
 				return usage("--replay maps all that was fetched before, so it goes with none of --fresh, --sandbox and --limit")
 			}
-			switch f.progress {
-			case "auto", "plain", "none":
-			default:
-				return usage("--progress is auto, plain or none, not %q", f.progress)
+			if err := f.checkProgress(); err != nil {
+				return err
 			}
 			return a.runFiles(cmd.Context(), args, f)
 		},
@@ -103,6 +102,14 @@ too many rejects stopped it; 2 a mapping or the command line is wrong;
 	return cmd
 }
 
+// checkProgress reports a --progress that there is not.
+func (f runFlags) checkProgress() error {
+	if !slices.Contains([]string{"auto", "plain", "none"}, f.progress) {
+		return usage("--progress is auto, plain or none, not %q", f.progress)
+	}
+	return nil
+}
+
 func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	all, files := a.check(args, f.state)
 	overlaps(all, files, f.out, true)
@@ -115,7 +122,7 @@ func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	}
 	if list.HasErrors() {
 		errors, _ := list.Count()
-		fmt.Fprintf(a.stderr, "\n%s; nothing was run\n", plural(errors, "error"))
+		fmt.Fprintf(a.stderr, "\n%s; nothing was run\n", diag.Count(errors, "error"))
 		return exitCode(exitWrong)
 	}
 	return a.runChecked(ctx, all, f)
@@ -149,7 +156,7 @@ func (a *app) wrongAsJSON(list diag.List) error {
 			return err
 		}
 	}
-	if err := events.Encode(map[string]any{"event": "summary", "error": plural(errors, "error") + "; nothing was run", "exit": exitWrong}); err != nil {
+	if err := events.Encode(map[string]any{"event": "summary", "error": diag.Count(errors, "error") + "; nothing was run", "exit": exitWrong}); err != nil {
 		return err
 	}
 	return exitCode(exitWrong)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -269,15 +268,6 @@ func (s *show) all() int {
 }
 
 func (s *show) countsRecords() bool { return s.report.Total > 0 || s.most > 0 }
-
-// thousands is n with commas.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // codeOf is the stable name of an error that has one.
 func codeOf(err error) string {

@@ -48,7 +48,7 @@ func (s *sideBySide) record(o *pipeline.Outcome) error {
 	case len(o.Rows) == 0:
 		verdict, colour = "filtered", yellow
 	case len(o.Rows) > 1:
-		verdict = plural(len(o.Rows), "row")
+		verdict = diag.Count(len(o.Rows), "row")
 	}
 	heading := placeOf(o) + ": " + verdict
 	line := rule(cropped(heading, s.t.width), s.t.width)
@@ -136,7 +136,7 @@ func (s *sideBySide) before(o *pipeline.Outcome, read []value.Value, seen []bool
 		}
 	}
 	if n := s.unread(o); n > 0 {
-		out = append(out, side{value: fmt.Sprintf("and %s that the mapping does not read", plural(n, "field"))})
+		out = append(out, side{value: fmt.Sprintf("and %s that the mapping does not read", diag.Count(n, "field"))})
 	}
 	return out
 }

@@ -105,7 +105,7 @@ func (a *app) stateShow() *cobra.Command {
 
 func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s: %s bytes in %s\n", k.Mapping, thousands(int(k.Bytes)), k.Folder)
+	fmt.Fprintf(w, "%s: %s bytes in %s\n", k.Mapping, diag.Thousands(int(k.Bytes)), k.Folder)
 	for _, t := range k.Tapes {
 		fmt.Fprintf(w, "  tape\t%s\n", tapeWords(t))
 	}
@@ -116,13 +116,13 @@ func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 		fmt.Fprintf(w, "  position\tnone: the next run fetches all\n")
 	}
 	for _, r := range k.Receivers {
-		fmt.Fprintf(w, "  ledger\t%s at %s, %s; written %s\n", plural(r.Rows, "row"), receiverName(r), plural(r.Runs, "run"), moment(r.Written))
+		fmt.Fprintf(w, "  ledger\t%s at %s, %s; written %s\n", diag.Count(r.Rows, "row"), receiverName(r), diag.Count(r.Runs, "run"), moment(r.Written))
 	}
 	if k.InUse != "" {
 		fmt.Fprintf(w, "  ledger\t%s\n", k.InUse)
 	}
 	if k.Rejects != nil {
-		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s%s\n", thousands(k.Rejects.Open), k.Rejects.Path, diag.ShellWord(c.file), f.places())
+		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s%s\n", diag.Thousands(k.Rejects.Open), k.Rejects.Path, diag.ShellWord(c.file), f.places())
 	}
 	if len(k.Tapes) == 0 && !c.plan.Incremental() && len(k.Receivers) == 0 && k.InUse == "" && k.Rejects == nil {
 		fmt.Fprintf(w, "  nothing is kept\n")
@@ -131,7 +131,7 @@ func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 }
 
 func tapeWords(t pipeline.KeptTape) string {
-	size := fmt.Sprintf("%s, %s bytes", plural(t.Answers, "answer"), thousands(int(t.Bytes)))
+	size := fmt.Sprintf("%s, %s bytes", diag.Count(t.Answers, "answer"), diag.Thousands(int(t.Bytes)))
 	switch {
 	case t.Problem != "" && t.Started.IsZero():
 		return t.Problem
@@ -341,7 +341,7 @@ func (a *app) showImport(c checked, dir string, imported *pipeline.Import) error
 			return err
 		}
 		for _, r := range bothReceivers(receivers, imported.Receivers) {
-			fmt.Fprintf(w, "  ledger\t%s: %s -> %s\n", r.name, plural(r.before, "row"), plural(r.after, "row"))
+			fmt.Fprintf(w, "  ledger\t%s: %s -> %s\n", r.name, diag.Count(r.before, "row"), diag.Count(r.after, "row"))
 		}
 	}
 	for _, name := range imported.Files {

@@ -34,7 +34,7 @@ func (s *show) finished(r pipeline.Report) string {
 	}
 	var ledger, tail []string
 	if r.Unchanged > 0 || r.Deleted > 0 {
-		ledger = []string{fmt.Sprintf("  ledger   %s unchanged and not sent again, %s deleted", thousands(r.Unchanged), thousands(r.Deleted))}
+		ledger = []string{fmt.Sprintf("  ledger   %s unchanged and not sent again, %s deleted", diag.Thousands(r.Unchanged), diag.Thousands(r.Deleted))}
 	}
 	var causes, targets, warnings []string
 	for _, target := range r.Targets {
@@ -65,9 +65,9 @@ func (s *show) drift(r pipeline.Report) (head, differences, tail []string) {
 		return nil, nil, nil
 	}
 	for _, d := range r.Drift {
-		differences = append(differences, fmt.Sprintf("    %s× %s (first: %s)", thousands(d.Count), d, d.Where()))
+		differences = append(differences, fmt.Sprintf("    %s× %s (first: %s)", diag.Thousands(d.Count), d, d.Where()))
 	}
-	head = []string{s.terminal.paint(yellow, "  drift    ") + plural(len(r.Drift), "difference") + " from " + s.schema}
+	head = []string{s.terminal.paint(yellow, "  drift    ") + diag.Count(len(r.Drift), "difference") + " from " + s.schema}
 	return head, few(differences, shownDrift+1, "    "), []string{"    take it over: " + s.discover}
 }
 
@@ -75,19 +75,19 @@ func (s *show) drift(r pipeline.Report) (head, differences, tail []string) {
 func (s *show) source(r pipeline.Report) string {
 	from := s.from
 	if s.remote {
-		from += ", " + plural(s.calls, "call")
+		from += ", " + diag.Count(s.calls, "call")
 		if s.retries > 0 {
 			from += fmt.Sprintf(" (%d repeated)", s.retries)
 		}
 		if r.FromTape > 0 {
-			from += fmt.Sprintf(", %s from the tape", plural(r.FromTape, "answer"))
+			from += fmt.Sprintf(", %s from the tape", diag.Count(r.FromTape, "answer"))
 		}
 	}
 	switch {
 	case r.Retried > 0 && r.Retried == r.Read && s.calls == 0:
 		from = "the reject file"
 	case r.Retried > 0:
-		from += fmt.Sprintf(", %s of the records from the reject file", thousands(r.Retried))
+		from += fmt.Sprintf(", %s of the records from the reject file", diag.Thousands(r.Retried))
 	}
 	return from + ", in " + took(r.Took)
 }
@@ -163,7 +163,7 @@ func (s *show) advice(err error) string {
 func (s *show) causes(r pipeline.Report) []string {
 	var lines []string
 	for _, c := range byCount(r.Causes) {
-		line := fmt.Sprintf("    %s× %s: %s", thousands(c.Count), kind(c), c.Reason)
+		line := fmt.Sprintf("    %s× %s: %s", diag.Thousands(c.Count), kind(c), c.Reason)
 		if first := c.Where(); first != "" {
 			line += " (first: " + first + ")"
 		}
@@ -195,7 +195,7 @@ func few(list []string, lines int, indent string) []string {
 		return list
 	}
 	lines = max(lines, 1)
-	return append(list[:lines-1:lines-1], fmt.Sprintf("%sand %s more", indent, thousands(len(list)-lines+1)))
+	return append(list[:lines-1:lines-1], fmt.Sprintf("%sand %s more", indent, diag.Thousands(len(list)-lines+1)))
 }
 
 // text is lines as they are printed.
@@ -215,7 +215,7 @@ func (s *show) counts(r pipeline.Report) string {
 	if r.Exploded != 0 {
 		written = "rows written"
 	}
-	return fmt.Sprintf("%s read, %s %s, %s filtered, %s rejected", thousands(r.Read), thousands(r.Written), written, thousands(r.Filtered), thousands(r.Rejected))
+	return fmt.Sprintf("%s read, %s %s, %s filtered, %s rejected", diag.Thousands(r.Read), diag.Thousands(r.Written), written, diag.Thousands(r.Filtered), diag.Thousands(r.Rejected))
 }
 
 func took(d time.Duration) string {
@@ -242,11 +242,11 @@ func resultTable(results []result, width int) string {
 		cell  func(result) string
 	}{
 		{"mapping", func(r result) string { return r.report.Mapping }},
-		{"read", func(r result) string { return thousands(r.report.Read) }},
-		{"written", func(r result) string { return thousands(r.report.Written) }},
-		{"filtered", func(r result) string { return thousands(r.report.Filtered) }},
-		{"rejected", func(r result) string { return thousands(r.report.Rejected) }},
-		{"calls", func(r result) string { return thousands(r.calls) }},
+		{"read", func(r result) string { return diag.Thousands(r.report.Read) }},
+		{"written", func(r result) string { return diag.Thousands(r.report.Written) }},
+		{"filtered", func(r result) string { return diag.Thousands(r.report.Filtered) }},
+		{"rejected", func(r result) string { return diag.Thousands(r.report.Rejected) }},
+		{"calls", func(r result) string { return diag.Thousands(r.calls) }},
 		{"exit code", func(r result) string { return strconv.Itoa(r.exit) }},
 	}
 	var cells [][]string // by column

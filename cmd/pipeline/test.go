@@ -329,14 +329,14 @@ func (t *tester) sum() {
 		return
 	}
 	if t.failed > 0 {
-		fmt.Fprintf(t.stdout, "%s of %s failed", thousands(t.failed), plural(ran, "case"))
+		fmt.Fprintf(t.stdout, "%s of %s failed", diag.Thousands(t.failed), diag.Count(ran, "case"))
 		if t.differ > 0 {
 			fmt.Fprint(t.stdout, "; where what came out is right, add --update")
 		}
 		fmt.Fprintln(t.stdout)
 		return
 	}
-	fmt.Fprintf(t.stdout, "%s ok\n", plural(ran, "case"))
+	fmt.Fprintf(t.stdout, "%s ok\n", diag.Count(ran, "case"))
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -56,9 +56,9 @@ func oneVerdict(v diag.Verdict) string {
 	case !v.OK:
 		return fmt.Sprintf("%s  %s\n", v.File, counts(v.Errors, v.Warnings))
 	case v.Warnings > 0:
-		return fmt.Sprintf("%s  ok, %s, %s\n", v.File, plural(v.Columns, "column"), counts(0, v.Warnings))
+		return fmt.Sprintf("%s  ok, %s, %s\n", v.File, diag.Count(v.Columns, "column"), counts(0, v.Warnings))
 	}
-	return fmt.Sprintf("%s  ok, %s\n", v.File, plural(v.Columns, "column"))
+	return fmt.Sprintf("%s  ok, %s\n", v.File, diag.Count(v.Columns, "column"))
 }
 
 // tableWidth is how wide the table may be.
@@ -92,7 +92,7 @@ func verdictTable(all []diag.Verdict) string {
 	for _, row := range rows {
 		b.WriteString(tableRow(row, widths) + "\n")
 	}
-	fmt.Fprintf(&b, "%s, %d broken\n", plural(len(all), "mapping"), broken)
+	fmt.Fprintf(&b, "%s, %d broken\n", diag.Count(len(all), "mapping"), broken)
 	return b.String()
 }
 

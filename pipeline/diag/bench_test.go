@@ -22,7 +22,7 @@ func BenchmarkNodeSpan(b *testing.B) {
 	b.Run("alone", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			NodeSpan("a.yaml", text, n)
+			NewSource("a.yaml", text).NodeSpan(n)
 		}
 	})
 	b.Run("indexed", func(b *testing.B) {

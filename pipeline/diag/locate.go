@@ -28,10 +28,7 @@ type piece struct {
 	same       bool
 }
 
-// Locate prepares the places in the scalar n of the file src.
-func Locate(file string, src []byte, n *yaml.Node) *Locator { return NewSource(file, src).Locate(n) }
-
-// Locate is like the function of that name, with the index at hand.
+// Locate prepares the places in the scalar n of the file.
 func (s *Source) Locate(n *yaml.Node) *Locator {
 	l := &Locator{source: s, start: s.offset(n.Line, n.Column), value: len(n.Value)}
 	if w, ok := s.walk(n); ok {

@@ -64,7 +64,7 @@ func TestLocate(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("%q is not in %q", test.find, n.Value)
 			}
-			got := Locate("a.yaml", []byte(test.src), n).Span(i, i+len(test.find))
+			got := NewSource("a.yaml", []byte(test.src)).Locate(n).Span(i, i+len(test.find))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -91,7 +91,7 @@ func TestLocateAtTheEdges(t *testing.T) {
 		{"an escape that is several bytes", `k: "\u4e1cb"`, 1, 2, at("a.yaml", 1, 5, 1, 11)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := Locate("a.yaml", []byte(test.src), scalarOf(t, []byte(test.src))).Span(test.from, test.to)
+			got := NewSource("a.yaml", []byte(test.src)).Locate(scalarOf(t, []byte(test.src))).Span(test.from, test.to)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -103,7 +103,7 @@ func TestLocateAtTheEdges(t *testing.T) {
 func TestLocateInAnotherFile(t *testing.T) {
 	n := scalarOf(t, []byte("a: b\nk: lower(emial)\n"))
 	for _, other := range []string{"", "x", "a: b\nk: 'no'\n", "a: b\nk: lower"} {
-		got := Locate("a.yaml", []byte(other), n).Span(6, 11)
+		got := NewSource("a.yaml", []byte(other)).Locate(n).Span(6, 11)
 		if got.End != (Pos{}) || got.Start.Line < 1 || got.Start.Column < 1 {
 			t.Errorf("in %q: %v", other, got)
 		}
@@ -295,7 +295,7 @@ func TestLocateFindsEveryByte(t *testing.T) {
 		if len(n.Value) != len(w.want) {
 			t.Fatalf("this test wrote %d bytes, YAML reads %d: %q\n%q", len(w.want), len(n.Value), n.Value, src)
 		}
-		l := Locate("a.yaml", src, n)
+		l := NewSource("a.yaml", src).Locate(n)
 		for i := range w.want {
 			if !utf8.RuneStart(n.Value[i]) {
 				continue

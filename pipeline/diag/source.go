@@ -37,9 +37,6 @@ func withoutBOM(src []byte) []byte { return bytes.TrimPrefix(src, []byte("\ufeff
 
 // NodeSpan is the span of n as it is written, as far as it stands on its first
 // line: all of a key or a scalar there, the first line of a collection.
-func NodeSpan(file string, src []byte, n *yaml.Node) Span { return NewSource(file, src).NodeSpan(n) }
-
-// NodeSpan is like the function of that name, with the index at hand.
 func (s *Source) NodeSpan(n *yaml.Node) Span {
 	start := s.offset(n.Line, n.Column)
 	return s.span(start, min(s.end(n), s.lineEnd(start)))
@@ -48,11 +45,6 @@ func (s *Source) NodeSpan(n *yaml.Node) Span {
 // CutByComment is the span of a comment that was most likely meant to be part
 // of the expression before it: in `find(x, # == 1)` YAML reads `find(x,`. It
 // reports false for a scalar that is complete.
-func CutByComment(file string, src []byte, n *yaml.Node) (Span, bool) {
-	return NewSource(file, src).CutByComment(n)
-}
-
-// CutByComment is like the function of that name, with the index at hand.
 func (s *Source) CutByComment(n *yaml.Node) (Span, bool) {
 	if n.Kind != yaml.ScalarNode || n.Style != 0 || !unfinished(n.Value) {
 		return Span{}, false

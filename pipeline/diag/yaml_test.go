@@ -146,7 +146,7 @@ func TestNodeSpan(t *testing.T) {
 		{"behind what is wide", "{東: é, k: 🎉}", at("a.yaml", 1, 11, 1, 12)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := NodeSpan("a.yaml", []byte(test.src), scalarOf(t, []byte(test.src)))
+			got := NewSource("a.yaml", []byte(test.src)).NodeSpan(scalarOf(t, []byte(test.src)))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -175,7 +175,7 @@ func TestCutByComment(t *testing.T) {
 		{"k: [a] # c", Span{}, false},
 		{`k: x + "\" (" # c`, Span{}, false},
 	} {
-		got, cut := CutByComment("a.yaml", []byte(test.src), scalarOf(t, []byte(test.src)))
+		got, cut := NewSource("a.yaml", []byte(test.src)).CutByComment(scalarOf(t, []byte(test.src)))
 		if diff := cmp.Diff(test.want, got); diff != "" || cut != test.cut {
 			t.Errorf("%q: cut %v, -want +got:\n%s", test.src, cut, diff)
 		}

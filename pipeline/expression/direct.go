@@ -169,7 +169,7 @@ func (d *directing) binary(n *ast.BinaryNode) direct {
 	case "or", "||":
 		return logic(left, right, true)
 	}
-	op := directOperators[n.Operator]
+	op := directOperators()[n.Operator]
 	if op == nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ package expression
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -16,20 +17,22 @@ import (
 type directFunction func(m *Machine, args []value.Value) (value.Value, bool)
 
 // directFunctions are those without a list among their arguments.
-var directFunctions = map[string]directFunction{
-	"trim":      textDirect(func(_ *Arena, s string) string { return trimBlank(s) }),
-	"lower":     textDirect((*Arena).lower),
-	"upper":     textDirect((*Arena).upper),
-	"title":     textDirect(func(_ *Arena, s string) string { return title(s) }),
-	"squash":    textDirect((*Arena).squash),
-	"string":    directString,
-	"email":     directEmail,
-	"number":    directNumber,
-	"date":      directDate,
-	"timestamp": directTimestamp,
-	"truncate":  directTruncate,
-	"len":       directLen,
-}
+var directFunctions = sync.OnceValue(func() map[string]directFunction {
+	return map[string]directFunction{
+		"trim":      textDirect(func(_ *Arena, s string) string { return trimBlank(s) }),
+		"lower":     textDirect((*Arena).lower),
+		"upper":     textDirect((*Arena).upper),
+		"title":     textDirect(func(_ *Arena, s string) string { return title(s) }),
+		"squash":    textDirect((*Arena).squash),
+		"string":    directString,
+		"email":     directEmail,
+		"number":    directNumber,
+		"date":      directDate,
+		"timestamp": directTimestamp,
+		"truncate":  directTruncate,
+		"len":       directLen,
+	}
+})
 
 func (d *directing) call(n *ast.CallNode) direct {
 	name := n.Callee.(*ast.IdentifierNode).Value
@@ -41,7 +44,7 @@ func (d *directing) call(n *ast.CallNode) direct {
 	case "lookup":
 		return d.lookup(n)
 	}
-	f := directFunctions[name]
+	f := directFunctions()[name]
 	if f == nil {
 		return nil
 	}

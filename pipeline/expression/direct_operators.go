@@ -6,32 +6,35 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pipeline/pipeline/value"
 )
 
 type directOperator func(m *Machine, a, b value.Value) (value.Value, bool)
 
-var directOperators = map[string]directOperator{
-	"+": directPlus,
-	"-": directArithmetic('-'),
-	"*": directArithmetic('*'),
-	"==": func(m *Machine, a, b value.Value) (value.Value, bool) {
-		same, ok := equalValues(m, a, b)
-		return value.Bool(same), ok
-	},
-	"!=": func(m *Machine, a, b value.Value) (value.Value, bool) {
-		same, ok := equalValues(m, a, b)
-		return value.Bool(!same), ok
-	},
-	"<":          directOrder(func(c int) bool { return c < 0 }),
-	"<=":         directOrder(func(c int) bool { return c <= 0 }),
-	">":          directOrder(func(c int) bool { return c > 0 }),
-	">=":         directOrder(func(c int) bool { return c >= 0 }),
-	"contains":   directTexts(strings.Contains),
-	"startsWith": directTexts(strings.HasPrefix),
-	"endsWith":   directTexts(strings.HasSuffix),
-}
+var directOperators = sync.OnceValue(func() map[string]directOperator {
+	return map[string]directOperator{
+		"+": directPlus,
+		"-": directArithmetic('-'),
+		"*": directArithmetic('*'),
+		"==": func(m *Machine, a, b value.Value) (value.Value, bool) {
+			same, ok := equalValues(m, a, b)
+			return value.Bool(same), ok
+		},
+		"!=": func(m *Machine, a, b value.Value) (value.Value, bool) {
+			same, ok := equalValues(m, a, b)
+			return value.Bool(!same), ok
+		},
+		"<":          directOrder(func(c int) bool { return c < 0 }),
+		"<=":         directOrder(func(c int) bool { return c <= 0 }),
+		">":          directOrder(func(c int) bool { return c > 0 }),
+		">=":         directOrder(func(c int) bool { return c >= 0 }),
+		"contains":   directTexts(strings.Contains),
+		"startsWith": directTexts(strings.HasPrefix),
+		"endsWith":   directTexts(strings.HasSuffix),
+	}
+})
 
 // directPlus joins texts and adds numbers.
 func directPlus(m *Machine, a, b value.Value) (value.Value, bool) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/golden"
 )
 
@@ -96,14 +97,14 @@ func title(name string) string {
 }
 
 func (p *Pack) input(in golden.Input) Input {
-	about := fmt.Sprintf("%s in %s", plural(in.Records, "record"), in.Name)
+	about := fmt.Sprintf("%s in %s", diag.Count(in.Records, "record"), in.Name)
 	if in.Answer {
 		about = in.Name
 		switch {
 		case in.Status != 200:
 			about += fmt.Sprintf(": the answer is a %d", in.Status)
 		case in.Records > 0:
-			about += ": the answer has " + plural(in.Records, "record")
+			about += ": the answer has " + diag.Count(in.Records, "record")
 		}
 	}
 	out := Input{About: about}
@@ -132,7 +133,7 @@ func (p *Pack) stepsOf(plan *pipeline.Plan, s *golden.Scenario) []string {
 	for _, o := range s.Outputs {
 		rows := "what is shown below"
 		if n := len(o.Rows); n > 0 {
-			rows = plural(n, "row") + ", as below"
+			rows = diag.Count(n, "row") + ", as below"
 		}
 		out = append(out, fmt.Sprintf("Compare %s: it has %s.", o.Name, rows))
 	}

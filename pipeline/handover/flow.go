@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // Flow is the way of a record: from the source through the steps to the sinks.
@@ -85,7 +86,7 @@ func (p *Pack) steps(plan *pipeline.Plan, o pipeline.Outline) []Step {
 	if o.Where.Expression != "" {
 		steps = append(steps, Step{Node: Node{"Select", "rows that the rule keeps"}, Aside: &Node{"Left out", "counted only"}})
 	}
-	steps = append(steps, Step{Node: Node{"Map", fmt.Sprintf("%s from %s", plural(len(p.Columns), "column"), plural(len(readsOf(o)), "field"))}})
+	steps = append(steps, Step{Node: Node{"Map", fmt.Sprintf("%s from %s", diag.Count(len(p.Columns), "column"), diag.Count(len(readsOf(o)), "field"))}})
 	check := Step{Node: Node{"Check", "types of the columns"}, Aside: &Node{"Kept out", path.Base(plan.RejectFile())}, Kept: true}
 	if o.Target != "" {
 		check.Detail = "against " + path.Base(o.Target)

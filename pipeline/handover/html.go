@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"pipeline/pipeline/diag"
 )
 
 //go:embed pack.html.tmpl
@@ -19,7 +21,7 @@ var page = sync.OnceValue(func() *template.Template {
 	functions := template.FuncMap{
 		"style": func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own file
 		"join":  func(list []string) string { return strings.Join(list, ", ") },
-		"count": plural,
+		"count": diag.Count,
 	}
 	return template.Must(template.New("pack").Funcs(functions).Parse(pageText))
 })

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // keptOut is what becomes of records that cannot be delivered.
@@ -66,7 +67,7 @@ func (p *Pack) callLimits(plan *pipeline.Plan) []Fact {
 	limit := plan.Limit()
 	var out []Fact
 	if limit.Rate.Calls > 0 {
-		out = append(out, Fact{"Call rate", fmt.Sprintf("At most %s in any %s, from whatever moment it is counted. The limit is shared by all runs that use this connection on one machine.", plural(limit.Rate.Calls, "call"), span(limit.Rate.Per))})
+		out = append(out, Fact{"Call rate", fmt.Sprintf("At most %s in any %s, from whatever moment it is counted. The limit is shared by all runs that use this connection on one machine.", diag.Count(limit.Rate.Calls, "call"), span(limit.Rate.Per))})
 	} else {
 		out = append(out, Fact{"Call rate", "No limit is set; calls of one list are made one after another"})
 	}
@@ -74,7 +75,7 @@ func (p *Pack) callLimits(plan *pipeline.Plan) []Fact {
 		out = append(out, Fact{"Calls at once", fmt.Sprintf("At most %d. The pages of one list are asked for one after another.", limit.Concurrency)})
 	}
 	if size := plan.SourceOptions().Int("page_size"); size > 0 {
-		out = append(out, Fact{"Records per call", fmt.Sprintf("At most %s, so that 10,000 records take about %s.", thousands(int(size)), plural(int((10000+size-1)/size), "call"))})
+		out = append(out, Fact{"Records per call", fmt.Sprintf("At most %s, so that 10,000 records take about %s.", diag.Thousands(int(size)), diag.Count(int((10000+size-1)/size), "call"))})
 	}
 	out = append(out,
 		Fact{"Errors of the platform", "A call that fails for a moment (no connection, timeout, 429, 5xx) is tried again, up to 5 times within 5 minutes, with growing random pauses. Retry-After is honoured, and pauses everybody who shares the limit. Any other error ends the run; nothing is published."},
@@ -100,7 +101,7 @@ func receiverLimits(s pipeline.SinkOutline, name string) []Fact {
 	if n := s.Options.Int("batch"); n > 1 {
 		size = fmt.Sprintf("At most %d rows in each request", n)
 	}
-	pace := fmt.Sprintf("%s, at most %s at once", size, plural(int(s.Options.Int("concurrency")), "request"))
+	pace := fmt.Sprintf("%s, at most %s at once", size, diag.Count(int(s.Options.Int("concurrency")), "request"))
 	if rate, err := pipeline.ParseRate(s.Options.String("rate")); err == nil {
 		pace += fmt.Sprintf(", at most %d in any %s", rate.Calls, span(rate.Per))
 	}
@@ -124,11 +125,11 @@ func span(d time.Duration) string {
 func spanWords(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:
-		return plural(int(d/time.Hour), "hour")
+		return diag.Count(int(d/time.Hour), "hour")
 	case d%time.Minute == 0:
-		return plural(int(d/time.Minute), "minute")
+		return diag.Count(int(d/time.Minute), "minute")
 	}
-	return plural(int(d/time.Second), "second")
+	return diag.Count(int(d/time.Second), "second")
 }
 
 // security is how credentials and people's data are treated.

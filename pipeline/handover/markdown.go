@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"pipeline/pipeline/diag"
 )
 
 // Markdown writes the pack as Markdown.
@@ -142,7 +144,7 @@ func (m *markdown) requirements(p *Pack) {
 	}
 	m.list("-", items)
 	m.line("### 3.3 Fields that are read")
-	m.line("%s of a record; all others are ignored.", plural(len(p.Reads), "field"))
+	m.line("%s of a record; all others are ignored.", diag.Count(len(p.Reads), "field"))
 	rows = nil
 	for _, r := range p.Reads {
 		rows = append(rows, []string{cellCode(r.Path), plain(r.Meaning), plain(strings.Join(r.For, ", "))})
@@ -216,7 +218,7 @@ func (m *markdown) acceptance(p *Pack) {
 		m.line("> **To be made:** golden cases, which become the use cases and acceptance tests of this document. Record one from the platform, with its people replaced by made-up ones: %s, or write one in %s.", code("pipeline record "+p.Mapping+" --case NAME"), code(p.Folder))
 		return
 	}
-	m.line("%s, each with made-up people. All of them pass as automated tests of the mapping; they come to %s.", plural(len(p.Cases), "case"), p.Coverage)
+	m.line("%s, each with made-up people. All of them pass as automated tests of the mapping; they come to %s.", diag.Count(len(p.Cases), "case"), p.Coverage)
 	for _, c := range p.Cases {
 		m.acceptanceOf(c)
 	}
@@ -235,7 +237,7 @@ func (m *markdown) acceptanceOf(c Case) {
 	for _, in := range c.Inputs {
 		lines := in.Lines
 		if in.More > 0 {
-			lines = append(lines[:len(lines):len(lines)], "… "+plural(in.More, "line")+" more")
+			lines = append(lines[:len(lines):len(lines)], "… "+diag.Count(in.More, "line")+" more")
 		}
 		m.line("Input: %s", code(in.About))
 		m.fence(lines)

@@ -10,10 +10,10 @@ package handover
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/golden"
 )
 
@@ -171,7 +171,7 @@ func (p *Pack) keyColumns() string {
 func (p *Pack) objective(plan *pipeline.Plan, o pipeline.Outline, schedule string) []string {
 	read := fmt.Sprintf("The integration reads %s, turns %s into %s of %s, and delivers them to %s.",
 		p.source(plan, o), map[bool]string{true: "each record", false: "the entries of each record"}[len(o.Each) == 0],
-		map[bool]string{true: "a row", false: "rows"}[len(o.Each) == 0], plural(len(p.Columns), "column"), sinkList(o))
+		map[bool]string{true: "a row", false: "rows"}[len(o.Each) == 0], diag.Count(len(p.Columns), "column"), sinkList(o))
 	out := []string{read}
 	switch {
 	case !plan.Remote():
@@ -203,7 +203,7 @@ func sinkList(o pipeline.Outline) string {
 		if count[name] == 1 {
 			names[i] = "a " + name
 		} else {
-			names[i] = plural(count[name], name)
+			names[i] = diag.Count(count[name], name)
 		}
 	}
 	if n := len(names); n > 1 {
@@ -290,21 +290,6 @@ func covered(items []pipeline.CoverItem) string {
 		}
 	}
 	return strings.Join(words, ", ")
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
-}
-
-// thousands is n with commas.
-func thousands(n int) string {
-	if n < 1000 {
-		return strconv.Itoa(n)
-	}
-	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }
 
 // Missing is what the mapping should say, for its author.

@@ -220,14 +220,7 @@ func (a *additions) questions(all []*jsonschema.Schema, n *names, path string) {
 		return
 	}
 	a.add(addition{place: place{host: host, keyword: "enum"}, nullable: nullable, seen: &m.seen,
-		change: Change{Kind: Added, Path: join(path, questionName), Text: counted(len(m.texts.questions()), "question")}})
-}
-
-func counted(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
+		change: Change{Kind: Added, Path: join(path, questionName), Text: plural(len(m.texts.questions()), "question")}})
 }
 
 // edits are the additions as edits of the text, the last place first.

@@ -15,7 +15,7 @@ func (s *Sample) Text(from string) []byte {
 	return append([]byte(schemaText(&s.root, "", 0,
 		`"$schema": "https://json-schema.org/draft/2020-12/schema"`,
 		`"title": `+quote("record of "+from),
-		`"description": `+quote(fmt.Sprintf("Written by pipeline discover from %s. It is a claim, not a filter: no record is rejected for it.", counted(s.root.count, "record"))),
+		`"description": `+quote(fmt.Sprintf("Written by pipeline discover from %s. It is a claim, not a filter: no record is rejected for it.", plural(s.root.count, "record"))),
 	)), '\n')
 }
 

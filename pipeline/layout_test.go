@@ -15,7 +15,7 @@ import (
 // that is not listed may import nothing of ours. `connectors/*` is every
 // connector; tests may import what they like.
 var mayImport = map[string][]string{
-	"cmd/pipeline":              {"connectors", "connectors/*", "pipeline", "pipeline/*", "schemas"},
+	"cmd/pipeline":              {"connectors", "connectors/*", "pipeline", "pipeline/*", "pipeline/serve/*", "schemas"},
 	"connectors":                {"connectors/*", "pipeline"},
 	"connectors/rest":           {"pipeline", "pipeline/value", "pipeline/diag", "schemas"},
 	"connectors/*":              {"connectors/rest", "pipeline", "pipeline/value", "pipeline/diag", "schemas"},
@@ -29,6 +29,14 @@ var mayImport = map[string][]string{
 	"pipeline/internal/jsonrow": {"pipeline/value"},
 	"pipeline/value":            {"pipeline/diag"},
 	"pipeline/credentials":      {},
+	"pipeline/serve":            {"pipeline", "pipeline/value", "pipeline/diag", "pipeline/serve/*"},
+	"pipeline/serve/engine":     {},
+	"pipeline/serve/jetstream":  {"pipeline/serve/engine"},
+	"pipeline/serve/enginetest": {"pipeline/serve/engine"},
+	"pipeline/serve/receive":    {"pipeline", "pipeline/diag", "pipeline/serve/engine"},
+	"pipeline/serve/deliver":    {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
+	"pipeline/serve/history":    {"pipeline", "pipeline/serve/engine"},
+	"pipeline/serve/web":        {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
 	"bench/*":                   {"bench/measure"},
 }
 

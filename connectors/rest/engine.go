@@ -21,6 +21,7 @@ type Engine struct {
 	declarations map[string]*declaration
 	budgets      map[budgetKey]*budget
 	calls        *callsFolder      // nil: the budgets are of this process alone
+	cluster      Values            // nil: they are of this machine alone
 	transport    http.RoundTripper // made on first use
 }
 
@@ -37,6 +38,14 @@ func (e *Engine) ShareLimits(folder func() (string, error)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls = &callsFolder{find: folder}
+}
+
+// ShareLimitsOver makes the rate budgets of the engine those of all machines that
+// share values, too. It is called before any source is opened.
+func (e *Engine) ShareLimitsOver(values Values) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cluster = values
 }
 
 // Declare reads a connector's YAML. schema reads a schema that it names, as it
@@ -127,10 +136,14 @@ func (e *Engine) budget(key budgetKey) *budget {
 	defer e.mu.Unlock()
 	b, ok := e.budgets[key]
 	if !ok {
-		b = newBudget(&memoryBook{})
+		var kept book = &memoryBook{}
 		if e.calls != nil {
-			b = newBudget(newSharedBook(e.calls, key))
+			kept = newSharedBook(e.calls, key)
 		}
+		if e.cluster != nil {
+			kept = newClusterBook(kept, e.cluster, key)
+		}
+		b = newBudget(kept)
 		e.budgets[key] = b
 	}
 	return b

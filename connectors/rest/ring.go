@@ -73,10 +73,39 @@ func (r *ring) reserve(now time.Time, limits []pipeline.Limit, holder string) (s
 	return r.last, true, time.Time{}
 }
 
+// room is how many calls the rates of all limits allow now, at most that many;
+// again is when to ask next where it is none, zero where that depends on calls that
+// are under way.
+func (r *ring) room(now time.Time, limits []pipeline.Limit, most int) (calls int, again time.Time) {
+	rates := slices.Clone(limits)
+	for i := range rates {
+		rates[i].Concurrency = 0
+	}
+	var booked []slot
+	for calls < most {
+		s, ok, wait := r.reserve(now, rates, "")
+		if !ok {
+			again = wait
+			break
+		}
+		booked = append(booked, s)
+		calls++
+	}
+	for _, s := range booked {
+		r.cancel(s)
+	}
+	return calls, again
+}
+
+// cancel forgets a call that was booked and not made.
+func (r *ring) cancel(s slot) {
+	r.flights = slices.DeleteFunc(r.flights, func(f flight) bool { return f.slot == s })
+}
+
 // answered puts a call among the answered ones, also where the ring has never
 // heard of it.
 func (r *ring) answered(s slot, at time.Time) {
-	r.flights = slices.DeleteFunc(r.flights, func(f flight) bool { return f.slot == s })
+	r.cancel(s)
 	i := len(r.times)
 	for i > 0 && r.times[i-1].After(at) {
 		i--

@@ -103,6 +103,7 @@ func (e *Refused) Error() string { return fmt.Sprintf("%d rows were refused", le
 // SinkConfig is all a sink is given for one run.
 type SinkConfig struct {
 	Mapping string
+	Name    string // tells the sinks of a mapping apart: "webhook", "webhook-2"
 	Target  string // what messages call the target; empty: what the sink calls it
 	Options Options
 	Columns []Column

@@ -23,6 +23,24 @@ type World struct {
 	Sample bool                                   // name published files NAME.sample.EXT
 	Notice func(message string)                   // is told what a user should know while a run goes on; may be nil
 	Calls  func(Call)                             // is told of every call; may be nil
+	Outbox Outbox                                 // takes what sinks of rows have to deliver; nil: they deliver it
+}
+
+// Outbox takes requests in place of their receivers, and delivers them later: so
+// that a run does not wait for a receiver that is down for days.
+type Outbox interface {
+	// Put keeps a request. Once it returns nil the request is delivered, or kept as
+	// given up, whatever dies. One with the same Sink and ID is kept once.
+	Put(ctx context.Context, r Request) error
+}
+
+// Request is what a sink of rows has to deliver. Where it goes, and with which
+// headers, is not in it: that is secret, and may change until it is sent.
+type Request struct {
+	Sink string   // as SinkConfig.Name says it
+	ID   string   // the idempotency key
+	Keys [][]byte // of its rows: requests that share one keep their order
+	Body []byte
 }
 
 // Token is an access token. It prints as ***.

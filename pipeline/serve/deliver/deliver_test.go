@@ -53,18 +53,25 @@ func (r *receiver) Send(ctx context.Context, id string, body []byte) Outcome {
 		return Outcome{Verdict: Later, Reason: "cut off"}
 	}
 	o := Outcome{Verdict: Delivered, Status: 200}
-	if r.answer != nil {
+	if r.answer != nil && !r.has(id) {
 		o = r.answer(id, try)
 	}
 	if string(body) != "body of "+id {
 		o = Outcome{Verdict: Refused, Reason: "another body: " + string(body)}
 	}
-	if o.Verdict == Delivered {
+	if o.Verdict == Delivered && !r.has(id) {
 		r.mu.Lock()
 		r.got = append(r.got, id)
 		r.mu.Unlock()
 	}
 	return o
+}
+
+// has reports whether it took a request: one that comes again does nothing.
+func (r *receiver) has(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.got, id)
 }
 
 // notes are what a test was told.

@@ -24,6 +24,7 @@ type worker struct {
 	revision uint64
 	unsaved  int       // changes that the value does not have
 	saved    time.Time // when it had all
+	first    bool      // it is to be saved before anything is tried
 
 	read    uint64              // messages up to it were read
 	ahead   []request           // read, and not tried
@@ -101,11 +102,11 @@ func (w *worker) work(ctx context.Context) (err error) {
 // loop begins tries and settles them.
 func (w *worker) loop(ctx, tries context.Context) error {
 	for {
-		wake, err := w.dispatch(tries)
-		if err != nil {
+		if err := w.keep(ctx); err != nil {
 			return err
 		}
-		if err := w.keep(ctx); err != nil {
+		wake, err := w.dispatch(tries)
+		if err != nil {
 			return err
 		}
 		timer := time.NewTimer(time.Until(wake))
@@ -136,7 +137,7 @@ func (w *worker) dispatch(ctx context.Context) (wake time.Time, err error) {
 	if w.place.Disabled != "" {
 		return w.stillDisabled(ctx)
 	}
-	for w.unsaved < saveBefore {
+	for w.unsaved < saveBefore && !w.first {
 		now := time.Now()
 		most := w.send.Concurrency()
 		if w.circuit.open() {
@@ -384,6 +385,7 @@ func (w *worker) postpone(ctx context.Context, r *request, now time.Time, o Outc
 		return
 	}
 	w.place.done(r.seq)
+	w.first = true
 	w.d.Notes.GivenUp(w.mapping, w.sink, l)
 }
 
@@ -395,9 +397,11 @@ func (w *worker) changed() {
 }
 
 // keep saves the place now and then. While it cannot be saved, deliveries go on for
-// a while: what a crash would send again stays bounded.
+// a while: what a crash would send again stays bounded. What was given up is saved
+// before anything else is tried: after a crash it would come again, behind newer
+// requests with its key.
 func (w *worker) keep(ctx context.Context) error {
-	if w.unsaved == 0 || w.unsaved < saveAfter && time.Since(w.saved) < saveEvery {
+	if w.unsaved == 0 || !w.first && w.unsaved < saveAfter && time.Since(w.saved) < saveEvery {
 		return nil
 	}
 	err := w.save(ctx)
@@ -427,6 +431,6 @@ func (w *worker) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.revision, w.unsaved, w.saved = revision, 0, time.Now()
+	w.revision, w.unsaved, w.saved, w.first = revision, 0, time.Now(), false
 	return nil
 }

@@ -252,16 +252,22 @@ func (c *compiler) bindStep(s *step, levels int) {
 	if s.program == nil {
 		return
 	}
+	asks := len(s.program.Questions()) > 0
 	for _, r := range s.program.Reads() {
-		level := c.level(r.Path[0], levels)
-		switch {
-		case r.Local:
+		if r.Local {
 			s.at = append(s.at, c.plan.lets[c.let(r.Path[0])].slot)
-		case level >= 0:
-			s.at = append(s.at, c.plan.each[level].from+c.each[level].slot(r.Path[1:]))
-		default:
-			s.at = append(s.at, c.record.slot(r.Path))
+			continue
 		}
+		projection, from, slot := c.plan.projection, 0, 0
+		if level := c.level(r.Path[0], levels); level >= 0 {
+			projection, from, slot = c.plan.each[level].projection, c.plan.each[level].from, c.each[level].slot(r.Path[1:])
+		} else {
+			slot = c.record.slot(r.Path)
+		}
+		if asks {
+			projection.TakeApart(slot)
+		}
+		s.at = append(s.at, from+slot)
 	}
 }
 

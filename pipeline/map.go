@@ -60,7 +60,7 @@ func newMapper(p *Plan, now time.Time) *mapper {
 func (m *mapper) page(j *job) {
 	j.dec.Reset()
 	j.made.Reset()
-	m.machine.Arena = &j.made
+	m.machine.Arena, m.machine.Forms = &j.made, j.dec
 	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
 	j.items = j.items[:0]
 	j.drift.reset()

@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
+
+	"pipeline/pipeline/value"
 )
 
 func answer(m *Machine, a []any) (any, error) {
@@ -58,7 +60,7 @@ func (m *Machine) answerIn(list, question string) (any, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		about, err := asks(p.question, question)
+		about, err := asks(p.Question, question)
 		if err != nil {
 			return nil, err
 		}
@@ -66,10 +68,10 @@ func (m *Machine) answerIn(list, question string) (any, error) {
 			continue
 		}
 		m.stood(question)
-		if p.answer == "" || p.answer == "null" {
+		if p.Answer == "" || p.Answer == "null" {
 			continue
 		}
-		v, err := decode(p.answer)
+		v, err := decode(p.Answer)
 		if err != nil {
 			return nil, err
 		}
@@ -77,42 +79,54 @@ func (m *Machine) answerIn(list, question string) (any, error) {
 	}
 }
 
+// Forms has lists of the record that were taken apart when it was read.
+type Forms interface {
+	// Form is the pairs of a list, one for each of its elements, and empty for
+	// those that are no object. The list is found by the place of its text; ok
+	// is false where it was not taken apart.
+	Form(list string) (pairs []value.Pair, ok bool)
+}
+
 // form is a list of questions with their answers, taken apart as far as anybody
 // looked: the answers of a record are looked for in one and the same list.
 type form struct {
 	list  string
 	scan  scanner
-	pairs []pair
-	whole bool // all of the list is in pairs
+	pairs []value.Pair
+	own   []value.Pair // what pairs are, where they were taken apart here
+	whole bool         // all of the list is in pairs
 }
-
-// pair is a question and its answer as JSON text, empty where there is none.
-type pair struct{ question, answer string }
 
 // formOf is the list taken apart, or the one that was last, where that is it. It
 // is found again by the place of its text, which may hold another text where
 // nobody says when a record ends.
 func (m *Machine) formOf(list string) *form {
 	f := &m.answers
-	if !m.inRecord || unsafe.StringData(f.list) != unsafe.StringData(list) || len(f.list) != len(list) {
-		f.begin(list)
+	if m.inRecord && unsafe.StringData(f.list) == unsafe.StringData(list) && len(f.list) == len(list) {
+		return f
+	}
+	f.begin(list)
+	if m.inRecord && m.Forms != nil {
+		if pairs, ok := m.Forms.Form(list); ok {
+			f.pairs, f.whole = pairs, true
+		}
 	}
 	return f
 }
 
 func (f *form) begin(list string) {
-	*f = form{list: list, scan: scanner{s: list}, pairs: f.pairs[:0]}
+	*f = form{list: list, scan: scanner{s: list}, own: f.own[:0]}
 }
 
 // at is the pair with that index; ok is false behind the last one.
-func (f *form) at(i int) (p pair, ok bool, err error) {
+func (f *form) at(i int) (p value.Pair, ok bool, err error) {
 	for i >= len(f.pairs) {
 		if f.whole {
-			return pair{}, false, nil
+			return value.Pair{}, false, nil
 		}
 		if err := f.next(); err != nil {
 			f.begin("") // nobody goes on from here
-			return pair{}, false, err
+			return value.Pair{}, false, err
 		}
 	}
 	return f.pairs[i], true, nil
@@ -132,7 +146,8 @@ func (f *form) next() (err error) {
 	if err != nil {
 		return err
 	}
-	f.pairs = append(f.pairs, p)
+	f.own = append(f.own, p)
+	f.pairs = f.own
 	more, err := f.scan.separator(']')
 	f.whole = !more
 	return err
@@ -140,7 +155,7 @@ func (f *form) next() (err error) {
 
 // pair reads one item of the list and returns the texts of its question and its
 // answer.
-func (s *scanner) pair() (p pair, err error) {
+func (s *scanner) pair() (p value.Pair, err error) {
 	if s.peek() != '{' {
 		_, err := s.raw()
 		return p, err
@@ -160,9 +175,9 @@ func (s *scanner) pair() (p pair, err error) {
 		}
 		switch {
 		case named(name, escaped, "question"):
-			p.question = raw
+			p.Question = raw
 		case named(name, escaped, "answer"):
-			p.answer = raw
+			p.Answer = raw
 		}
 		if more, err = s.separator('}'); err != nil {
 			return p, err
@@ -195,11 +210,11 @@ func (m *Machine) watch(list string) {
 		if err != nil || !ok {
 			return
 		}
-		if len(p.question) < 2 || p.question[0] != '"' {
+		if len(p.Question) < 2 || p.Question[0] != '"' {
 			continue
 		}
-		if next = following(m.form, p.question[1:len(p.question)-1], next); next == 0 {
-			m.unlisted(p.question)
+		if next = following(m.form, p.Question[1:len(p.Question)-1], next); next == 0 {
+			m.unlisted(p.Question)
 		}
 	}
 }

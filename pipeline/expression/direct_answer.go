@@ -40,7 +40,7 @@ func (m *Machine) directAnswer(list, question string) (value.Value, bool) {
 		if err != nil || !ok {
 			return value.Value{}, err == nil
 		}
-		about, err := asks(p.question, question)
+		about, err := asks(p.Question, question)
 		if err != nil {
 			return value.Value{}, false
 		}
@@ -48,8 +48,8 @@ func (m *Machine) directAnswer(list, question string) (value.Value, bool) {
 			continue
 		}
 		m.stood(question)
-		if p.answer != "" && p.answer != "null" {
-			return m.directAnswerText(p.answer)
+		if p.Answer != "" && p.Answer != "null" {
+			return m.directAnswerText(p.Answer)
 		}
 	}
 }

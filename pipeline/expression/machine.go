@@ -36,6 +36,10 @@ type Machine struct {
 	// good until its Reset. Without one they are garbage when nobody has them.
 	Arena *Arena
 
+	// Forms are the lists of the record that were taken apart already, where it
+	// is set. They are asked only where NextRecord says when a record ends.
+	Forms Forms
+
 	now  time.Time
 	vm   vm.VM
 	env  map[string]any

@@ -150,15 +150,29 @@ func (d *Decoder) holdName(c *claim, child *node, name string) (needed bool) {
 	return false
 }
 
-// holdNames notes the names that an object lacks. It has those since first, and
-// needed of them are never absent.
-func (d *Decoder) holdNames(n *node, first, needed int) {
-	if n == nil || n.claim == nil || n.claim.need == needed {
+// holdMember is holdName for a member that its place knows.
+func (d *Decoder) holdMember(o *object, m *member) {
+	if d.holdName(o.node.claim, m.child, m.name) {
+		o.needed++
+	}
+}
+
+// holdNames notes the names that an object lacks, now that it ends.
+func (d *Decoder) holdNames(o *object) {
+	if o.node == nil || o.node.claim == nil || o.node.claim.need == o.needed {
 		return
 	}
-	for _, child := range n.children {
-		if c := child.claim; c != nil && c.never && !slices.Contains(d.names[first:], child.name) {
+	for _, child := range o.node.children {
+		if c := child.claim; c != nil && c.never && !d.has(o, child.name) {
 			d.broken(Break{Kind: Missing, Path: c.path})
 		}
 	}
+}
+
+// has reports whether an object has a member of that name.
+func (d *Decoder) has(o *object, name string) bool {
+	if m := o.known(name); m != nil {
+		return m.object == o.place.object
+	}
+	return slices.Contains(d.names[o.first:], name)
 }

@@ -27,58 +27,6 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
-// Projection is the set of paths that are read from each record.
-type Projection struct {
-	root  node
-	slots int
-}
-
-// node is one name on the way of a path, or one that a schema declares.
-type node struct {
-	name     string
-	slot     int // where the value goes; -1 where only something inside it is read
-	children []*node
-	reads    bool   // the value goes into a slot, or something inside it does
-	claim    *claim // what the schema says of the value; nil: nothing
-}
-
-// NewProjection reads path i into slot i. A path is a list of member names.
-func NewProjection(paths [][]string) *Projection { return NewClaimed(paths, nil, "") }
-
-// Slots is how many slots a record fills.
-func (p *Projection) Slots() int { return p.slots }
-
-func (n *node) child(name string) *node {
-	for _, c := range n.children {
-		if c.name == name {
-			return c
-		}
-	}
-	c := &node{name: name, slot: -1}
-	n.children = append(n.children, c)
-	return c
-}
-
-// find is the child with that name, or nil. next is where the search begins:
-// behind the name that was found last, for records have their names in the order
-// of their schema, mostly.
-func (n *node) find(name string, next *int) *node {
-	from := *next
-	for i := from; i < len(n.children); i++ {
-		if n.children[i].name == name { // compares lengths first
-			*next = i + 1
-			return n.children[i]
-		}
-	}
-	for i := range from {
-		if n.children[i].name == name {
-			*next = i + 1
-			return n.children[i]
-		}
-	}
-	return nil
-}
-
 // Decoder fills the slots of one record after another. It belongs to one
 // goroutine.
 type Decoder struct {
@@ -88,6 +36,14 @@ type Decoder struct {
 	slots []value.Value
 	names []string // of the objects that are open, for finding duplicates
 	text  []byte   // unescaped strings; grows by chunks that are never moved
+
+	roots   []root // what is remembered of the records, by projection
+	learned int    // how many members that are
+
+	forms []form       // the lists of this record that were taken apart
+	pairs []value.Pair // of all of them
+
+	passing bool // what it learned would be of no use
 
 	breaks []Break // of the claims, by the value that was decoded last
 }
@@ -103,6 +59,7 @@ func (d *Decoder) Reset() { d.text = d.text[:0] }
 // point into src and into memory of the decoder, and hold until Reset. The error
 // is an *Error.
 func (d *Decoder) Decode(src []byte, slots []value.Value) error {
+	d.forms, d.pairs = d.forms[:0], d.pairs[:0]
 	if err := d.DecodeElement(d.p, src, slots); err != nil {
 		return err
 	}
@@ -123,7 +80,7 @@ func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) 
 	if d.pos == len(d.src) {
 		return d.fail("json-syntax", "is empty, a JSON object is wanted")
 	}
-	if err := d.value(&p.root, 0); err != nil {
+	if err := d.value(&p.root, d.rootOf(p), 0); err != nil {
 		return err
 	}
 	d.space()
@@ -137,7 +94,7 @@ func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) 
 func Valid(text []byte) bool {
 	var p Projection
 	p.root.slot = -1
-	return NewDecoder(&p).DecodeElement(&p, text, nil) == nil
+	return (&Decoder{passing: true}).DecodeElement(&p, text, nil) == nil
 }
 
 func (d *Decoder) fail(code, reason string) error {
@@ -163,10 +120,14 @@ func (d *Decoder) space() {
 }
 
 // value reads one value and puts it where n wants it; n is nil where nobody
-// reads it.
-func (d *Decoder) value(n *node, depth int) error {
+// reads it. p is what is remembered of the values here, nil where that is
+// nothing.
+func (d *Decoder) value(n *node, p *place, depth int) error {
 	if d.pos >= len(d.src) {
 		return d.wanted("a value")
+	}
+	if n != nil && n.part != 0 {
+		return d.half(n.part, p, depth)
 	}
 	start := d.pos
 	var v value.Value
@@ -188,7 +149,7 @@ func (d *Decoder) value(n *node, depth int) error {
 		if n != nil {
 			d.hold(n.claim, value.JSON, "")
 		}
-		if err := d.object(n, depth+1); err != nil {
+		if err := d.object(n, p, depth+1); err != nil {
 			return err
 		}
 		if n != nil && n.slot >= 0 {
@@ -196,7 +157,7 @@ func (d *Decoder) value(n *node, depth int) error {
 		}
 		return nil
 	case c == '[':
-		if err := d.array(depth + 1); err != nil {
+		if err := d.array(n, p, depth+1); err != nil {
 			return err
 		}
 		v = value.ListText(text(d.src[start:d.pos]))
@@ -259,91 +220,12 @@ func through(k value.Kind) string {
 	return k.String()
 }
 
-func (d *Decoder) object(n *node, depth int) error {
+func (d *Decoder) array(n *node, p *place, depth int) error {
 	if depth > MaxDepth {
 		return d.fail("too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
 	}
-	d.pos++ // {
-	first := len(d.names)
-	var seen uint64 // which kinds of names there were, to compare few of them
-	next, needed := 0, 0
-	d.space()
-	if d.pos < len(d.src) && d.src[d.pos] == '}' {
-		d.pos++
-		d.holdNames(n, first, needed)
-		return nil
-	}
-	for {
-		if d.pos >= len(d.src) || d.src[d.pos] != '"' {
-			return d.wanted("a name in double quotes")
-		}
-		name, err := d.name(first, &seen)
-		if err != nil {
-			return err
-		}
-		d.space()
-		if d.pos >= len(d.src) || d.src[d.pos] != ':' {
-			return d.wanted("a colon")
-		}
-		d.pos++
-		d.space()
-		var child *node
-		if n != nil {
-			child = n.find(name, &next)
-			if n.claim != nil && d.holdName(n.claim, child, name) {
-				needed++
-			}
-		}
-		if err := d.value(child, depth); err != nil {
-			return err
-		}
-		d.space()
-		if d.pos >= len(d.src) {
-			return d.wanted("a comma or }")
-		}
-		switch d.src[d.pos] {
-		case ',':
-			d.pos++
-			d.space()
-		case '}':
-			d.pos++
-			d.holdNames(n, first, needed)
-			d.names = d.names[:first]
-			return nil
-		default:
-			return d.wanted("a comma or }")
-		}
-	}
-}
-
-// name reads a member's name, which must not be among those since first.
-func (d *Decoder) name(first int, seen *uint64) (string, error) {
-	start := d.pos
-	raw, escaped, err := d.stringToken()
-	if err != nil {
-		return "", err
-	}
-	name := d.unescape(raw, escaped)
-	bit := uint64(1)
-	if len(name) > 0 {
-		bit <<= (uint(len(name))*7 + uint(name[0]) + uint(name[len(name)-1])*3) & 63
-	}
-	if *seen&bit != 0 {
-		for _, other := range d.names[first:] {
-			if other == name {
-				d.pos = start
-				return "", d.fail("duplicate-name", fmt.Sprintf("has the name %q twice in one object", name))
-			}
-		}
-	}
-	*seen |= bit
-	d.names = append(d.names, name)
-	return name, nil
-}
-
-func (d *Decoder) array(depth int) error {
-	if depth > MaxDepth {
-		return d.fail("too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
+	if n != nil && n.element != nil {
+		return d.form(n.element, elementsOf(p), depth)
 	}
 	d.pos++ // [
 	d.space()
@@ -351,25 +233,35 @@ func (d *Decoder) array(depth int) error {
 		d.pos++
 		return nil
 	}
-	for {
-		if err := d.value(nil, depth); err != nil {
+	inside := elementsOf(p)
+	for more := true; more; {
+		if err := d.value(nil, inside, depth); err != nil {
 			return err
 		}
-		d.space()
-		if d.pos >= len(d.src) {
-			return d.wanted("a comma or ]")
-		}
-		switch d.src[d.pos] {
-		case ',':
-			d.pos++
-			d.space()
-		case ']':
-			d.pos++
-			return nil
-		default:
-			return d.wanted("a comma or ]")
+		var err error
+		if more, err = d.separator(); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// separator reads what stands behind an element of a list.
+func (d *Decoder) separator() (more bool, err error) {
+	d.space()
+	if d.pos >= len(d.src) {
+		return false, d.wanted("a comma or ]")
+	}
+	switch d.src[d.pos] {
+	case ',':
+		d.pos++
+		d.space()
+		return true, nil
+	case ']':
+		d.pos++
+		return false, nil
+	}
+	return false, d.wanted("a comma or ]")
 }
 
 // text is b as a string, without a copy: the page outlives its values.

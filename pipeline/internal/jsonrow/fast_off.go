@@ -1,0 +1,8 @@
+//go:build plain
+
+package jsonrow
+
+const (
+	fastNames = false
+	fastForms = false
+)

@@ -1,0 +1,154 @@
+package jsonrow
+
+// form.go: lists of questions with their answers, as registration forms give
+// them, are taken apart while they are decoded: every mapping asks for several
+// answers, and reading the list again for each would cost as much as the record.
+// The questions of a form are the same in every record, and are compared with
+// those of the last ones before they are read.
+
+import (
+	"slices"
+	"strings"
+	"unsafe"
+
+	"pipeline/pipeline/value"
+)
+
+// part is what a member of a pair is.
+type part uint8
+
+const (
+	question part = iota + 1
+	answer
+)
+
+// What is remembered is bounded: what is called question may be anything.
+const (
+	maxPairs = 1000 // of one record
+	maxTexts = 64   // questions of a form
+	maxText  = 300  // bytes of one
+)
+
+// form is a list that was taken apart, found again by the place of its text.
+type form struct {
+	list     string
+	from, to int // its pairs
+}
+
+// TakeApart says that answers are looked for in the list that is read into slot,
+// if it is one: Form will have its pairs.
+func (p *Projection) TakeApart(slot int) {
+	if n := p.root.reading(slot); n != nil && fastForms {
+		n.element = &node{slot: -1, children: []*node{
+			{name: "question", slot: -1, part: question},
+			{name: "answer", slot: -1, part: answer},
+		}}
+	}
+}
+
+// reading is the node at or below n whose value goes into slot.
+func (n *node) reading(slot int) *node {
+	if n.slot == slot {
+		return n
+	}
+	for _, c := range n.children {
+		if found := c.reading(slot); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// Form is the pairs of a list that is in a slot, one for each of its elements,
+// where it was taken apart. They hold until the next record.
+func (d *Decoder) Form(list string) (pairs []value.Pair, ok bool) {
+	for _, f := range d.forms {
+		if len(f.list) == len(list) && unsafe.StringData(f.list) == unsafe.StringData(list) {
+			return d.pairs[f.from:f.to], true
+		}
+	}
+	return nil, false
+}
+
+// form reads a list and takes it apart.
+func (d *Decoder) form(element *node, p *place, depth int) error {
+	start, from := d.pos, len(d.pairs)
+	d.pos++ // [
+	d.space()
+	more := d.pos >= len(d.src) || d.src[d.pos] != ']'
+	if !more {
+		d.pos++
+	}
+	for more {
+		if len(d.pairs) == maxPairs {
+			element = nil
+		} else {
+			d.pairs = append(d.pairs, value.Pair{})
+		}
+		err := d.value(element, p, depth)
+		if err != nil {
+			return err
+		}
+		if more, err = d.separator(); err != nil {
+			return err
+		}
+	}
+	if element != nil {
+		d.forms = append(d.forms, form{text(d.src[start:d.pos]), from, len(d.pairs)})
+	}
+	return nil
+}
+
+// half reads the question or the answer of the pair that was begun last.
+func (d *Decoder) half(what part, p *place, depth int) error {
+	start := d.pos
+	if what == question && d.familiar(p) {
+		d.pairs[len(d.pairs)-1].Question = text(d.src[start:d.pos])
+		return nil
+	}
+	if err := d.value(nil, p, depth); err != nil {
+		return err
+	}
+	raw := text(d.src[start:d.pos])
+	if what == answer {
+		d.pairs[len(d.pairs)-1].Answer = raw
+		return nil
+	}
+	d.pairs[len(d.pairs)-1].Question = raw
+	if p != nil && raw[0] == '"' {
+		p.remember(raw)
+	}
+	return nil
+}
+
+// familiar reads a question that is one of those that are expected next.
+func (d *Decoder) familiar(p *place) bool {
+	if p == nil {
+		return false
+	}
+	rest := d.src[d.pos:]
+	for k := range min(lookAhead, len(p.texts)) {
+		i := p.text + k
+		if i >= len(p.texts) {
+			i -= len(p.texts) // the next form begins
+		}
+		if t := p.texts[i]; len(rest) > len(t) && string(rest[:len(t)]) == t {
+			d.pos += len(t)
+			p.text = i + 1
+			return true
+		}
+	}
+	return false
+}
+
+// remember remembers a question, behind the one that was before it.
+func (p *place) remember(raw string) {
+	if i := slices.Index(p.texts, raw); i >= 0 {
+		p.text = i + 1
+		return
+	}
+	if len(p.texts) < maxTexts && len(raw) <= maxText {
+		p.texts = slices.Insert(p.texts, p.text, strings.Clone(raw))
+		p.text++
+	}
+}

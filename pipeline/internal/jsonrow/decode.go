@@ -32,7 +32,6 @@ func (e *Error) Error() string { return e.Reason }
 type Decoder struct {
 	p     *Projection
 	src   []byte
-	pos   int
 	slots []value.Value
 	names []string // of the objects that are open, for finding duplicates
 	text  []byte   // unescaped strings; grows by chunks that are never moved
@@ -63,9 +62,8 @@ func (d *Decoder) Decode(src []byte, slots []value.Value) error {
 	if err := d.DecodeElement(d.p, src, slots); err != nil {
 		return err
 	}
-	d.pos = 0
-	if d.space(); d.src[d.pos] != '{' {
-		return d.fail("not-an-object", "is JSON, but not an object")
+	if i := d.space(0); src[i] != '{' {
+		return d.fail(i, "not-an-object", "is JSON, but not an object")
 	}
 	return nil
 }
@@ -75,17 +73,17 @@ func (d *Decoder) Decode(src []byte, slots []value.Value) error {
 func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) error {
 	clear(slots)
 	d.breaks = d.breaks[:0]
-	d.src, d.pos, d.slots, d.names = src, 0, slots, d.names[:0]
-	d.space()
-	if d.pos == len(d.src) {
-		return d.fail("json-syntax", "is empty, a JSON object is wanted")
+	d.src, d.slots, d.names = src, slots, d.names[:0]
+	i := d.space(0)
+	if i == len(src) {
+		return d.fail(i, "json-syntax", "is empty, a JSON object is wanted")
 	}
-	if err := d.value(&p.root, d.rootOf(p), 0); err != nil {
+	i, err := d.value(&p.root, d.rootOf(p), 0, i)
+	if err != nil {
 		return err
 	}
-	d.space()
-	if d.pos < len(d.src) {
-		return d.fail("json-syntax", "goes on after the end of its JSON value")
+	if i = d.space(i); i < len(src) {
+		return d.fail(i, "json-syntax", "goes on after the end of its JSON value")
 	}
 	return nil
 }
@@ -97,92 +95,93 @@ func Valid(text []byte) bool {
 	return (&Decoder{passing: true}).DecodeElement(&p, text, nil) == nil
 }
 
-func (d *Decoder) fail(code, reason string) error {
-	return &Error{Code: code, Reason: reason, Offset: d.pos}
+func (d *Decoder) fail(at int, code, reason string) error {
+	return &Error{Code: code, Reason: reason, Offset: at}
 }
 
-func (d *Decoder) wanted(what string) error {
-	if d.pos >= len(d.src) {
-		return d.fail("json-syntax", "ends where "+what+" is wanted")
+func (d *Decoder) wanted(at int, what string) error {
+	if at >= len(d.src) {
+		return d.fail(at, "json-syntax", "ends where "+what+" is wanted")
 	}
-	return d.fail("json-syntax", fmt.Sprintf("is not JSON: %s is wanted at byte %d", what, d.pos+1))
+	return d.fail(at, "json-syntax", fmt.Sprintf("is not JSON: %s is wanted at byte %d", what, at+1))
 }
 
-func (d *Decoder) space() {
-	for d.pos < len(d.src) {
-		switch d.src[d.pos] {
-		case ' ', '\n', '\t', '\r':
-			d.pos++
-		default:
-			return
-		}
+// What follows reads something that begins at i, and returns where it ends.
+
+func (d *Decoder) space(i int) int {
+	src := d.src
+	for i < len(src) && (src[i] == ' ' || src[i] == '\n' || src[i] == '\t' || src[i] == '\r') {
+		i++
 	}
+	return i
 }
 
 // value reads one value and puts it where n wants it; n is nil where nobody
 // reads it. p is what is remembered of the values here, nil where that is
 // nothing.
-func (d *Decoder) value(n *node, p *place, depth int) error {
-	if d.pos >= len(d.src) {
-		return d.wanted("a value")
+func (d *Decoder) value(n *node, p *place, depth, i int) (int, error) {
+	if i >= len(d.src) {
+		return i, d.wanted(i, "a value")
 	}
 	if n != nil && n.part != 0 {
-		return d.half(n.part, p, depth)
+		return d.half(n.part, p, depth, i)
 	}
-	start := d.pos
+	start := i
 	var v value.Value
-	switch c := d.src[d.pos]; {
+	var err error
+	switch c := d.src[i]; {
 	case c == '"':
-		raw, escaped, err := d.stringToken()
+		end, escaped, err := d.stringToken(i)
 		if err != nil {
-			return err
+			return i, err
 		}
 		switch {
 		case n == nil:
-			return nil
+			return end, nil
 		case !n.reads && !n.claim.lists():
 			d.hold(n.claim, value.String, "")
-			return nil
+			return end, nil
 		}
-		v = value.Text(d.unescape(raw, escaped))
+		i = end
+		v = value.Text(d.unescape(d.src[start+1:end-1], escaped))
 	case c == '{':
 		if n != nil {
 			d.hold(n.claim, value.JSON, "")
 		}
-		if err := d.object(n, p, depth+1); err != nil {
-			return err
+		if i, err = d.object(n, p, depth+1, i); err != nil {
+			return i, err
 		}
 		if n != nil && n.slot >= 0 {
-			d.slots[n.slot] = value.JSONText(text(d.src[start:d.pos]))
+			d.slots[n.slot] = value.JSONText(text(d.src[start:i]))
 		}
-		return nil
+		return i, nil
 	case c == '[':
-		if err := d.array(n, p, depth+1); err != nil {
-			return err
+		if i, err = d.array(n, p, depth+1, i); err != nil {
+			return i, err
 		}
-		v = value.ListText(text(d.src[start:d.pos]))
+		v = value.ListText(text(d.src[start:i]))
 	case c == '-' || c-'0' <= 9:
-		if err := d.number(); err != nil {
-			return err
+		if i, err = d.number(i); err != nil {
+			return i, err
 		}
-		v = value.NumberText(text(d.src[start:d.pos]))
+		v = value.NumberText(text(d.src[start:i]))
 	case c == 't':
 		v = value.Bool(true)
-		if err := d.literal("true"); err != nil {
-			return err
+		if i, err = d.literal(i, "true"); err != nil {
+			return i, err
 		}
 	case c == 'f':
 		v = value.Bool(false)
-		if err := d.literal("false"); err != nil {
-			return err
+		if i, err = d.literal(i, "false"); err != nil {
+			return i, err
 		}
 	case c == 'n':
 		if n != nil {
 			d.hold(n.claim, value.Null, "")
 		}
-		return d.literal("null")
+		return d.literal(i, "null")
 	default:
-		return d.wanted("a value")
+		return i, d.wanted(i, "a value")
 	}
 	if n != nil {
 		d.hold(n.claim, v.Kind(), v.Text())
@@ -190,7 +189,7 @@ func (d *Decoder) value(n *node, p *place, depth int) error {
 			d.put(n, v)
 		}
 	}
-	return nil
+	return i, nil
 }
 
 // put stores a scalar or a list, and marks every path that leads through it.
@@ -220,48 +219,43 @@ func through(k value.Kind) string {
 	return k.String()
 }
 
-func (d *Decoder) array(n *node, p *place, depth int) error {
+func (d *Decoder) array(n *node, p *place, depth, i int) (int, error) {
 	if depth > MaxDepth {
-		return d.fail("too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
+		return i, d.fail(i, "too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
 	}
 	if n != nil && n.element != nil {
-		return d.form(n.element, elementsOf(p), depth)
+		return d.form(n.element, elementsOf(p), depth, i)
 	}
-	d.pos++ // [
-	d.space()
-	if d.pos < len(d.src) && d.src[d.pos] == ']' {
-		d.pos++
-		return nil
+	i = d.space(i + 1)
+	if i < len(d.src) && d.src[i] == ']' {
+		return i + 1, nil
 	}
 	inside := elementsOf(p)
 	for more := true; more; {
-		if err := d.value(nil, inside, depth); err != nil {
-			return err
-		}
 		var err error
-		if more, err = d.separator(); err != nil {
-			return err
+		if i, err = d.value(nil, inside, depth, i); err != nil {
+			return i, err
+		}
+		if i, more, err = d.separator(i); err != nil {
+			return i, err
 		}
 	}
-	return nil
+	return i, nil
 }
 
 // separator reads what stands behind an element of a list.
-func (d *Decoder) separator() (more bool, err error) {
-	d.space()
-	if d.pos >= len(d.src) {
-		return false, d.wanted("a comma or ]")
+func (d *Decoder) separator(i int) (end int, more bool, err error) {
+	i = d.space(i)
+	if i >= len(d.src) {
+		return i, false, d.wanted(i, "a comma or ]")
 	}
-	switch d.src[d.pos] {
+	switch d.src[i] {
 	case ',':
-		d.pos++
-		d.space()
-		return true, nil
+		return d.space(i + 1), true, nil
 	case ']':
-		d.pos++
-		return false, nil
+		return i + 1, false, nil
 	}
-	return false, d.wanted("a comma or ]")
+	return i, false, d.wanted(i, "a comma or ]")
 }
 
 // text is b as a string, without a copy: the page outlives its values.

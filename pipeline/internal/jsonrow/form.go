@@ -71,13 +71,12 @@ func (d *Decoder) Form(list string) (pairs []value.Pair, ok bool) {
 }
 
 // form reads a list and takes it apart.
-func (d *Decoder) form(element *node, p *place, depth int) error {
-	start, from := d.pos, len(d.pairs)
-	d.pos++ // [
-	d.space()
-	more := d.pos >= len(d.src) || d.src[d.pos] != ']'
+func (d *Decoder) form(element *node, p *place, depth, i int) (int, error) {
+	start, from := i, len(d.pairs)
+	i = d.space(i + 1)
+	more := i >= len(d.src) || d.src[i] != ']'
 	if !more {
-		d.pos++
+		i++
 	}
 	for more {
 		if len(d.pairs) == maxPairs {
@@ -85,60 +84,59 @@ func (d *Decoder) form(element *node, p *place, depth int) error {
 		} else {
 			d.pairs = append(d.pairs, value.Pair{})
 		}
-		err := d.value(element, p, depth)
-		if err != nil {
-			return err
+		var err error
+		if i, err = d.value(element, p, depth, i); err != nil {
+			return i, err
 		}
-		if more, err = d.separator(); err != nil {
-			return err
+		if i, more, err = d.separator(i); err != nil {
+			return i, err
 		}
 	}
 	if element != nil {
-		d.forms = append(d.forms, form{text(d.src[start:d.pos]), from, len(d.pairs)})
+		d.forms = append(d.forms, form{text(d.src[start:i]), from, len(d.pairs)})
 	}
-	return nil
+	return i, nil
 }
 
 // half reads the question or the answer of the pair that was begun last.
-func (d *Decoder) half(what part, p *place, depth int) error {
-	start := d.pos
-	if what == question && d.familiar(p) {
-		d.pairs[len(d.pairs)-1].Question = text(d.src[start:d.pos])
-		return nil
+func (d *Decoder) half(what part, p *place, depth, i int) (int, error) {
+	pair := &d.pairs[len(d.pairs)-1]
+	if what == question && p != nil {
+		if known := p.expected(d.src[i:]); known != "" {
+			pair.Question = known
+			return i + len(known), nil
+		}
 	}
-	if err := d.value(nil, p, depth); err != nil {
-		return err
+	end, err := d.value(nil, p, depth, i)
+	if err != nil {
+		return end, err
 	}
-	raw := text(d.src[start:d.pos])
+	raw := text(d.src[i:end])
 	if what == answer {
-		d.pairs[len(d.pairs)-1].Answer = raw
-		return nil
+		pair.Answer = raw
+		return end, nil
 	}
-	d.pairs[len(d.pairs)-1].Question = raw
+	pair.Question = raw
 	if p != nil && raw[0] == '"' {
 		p.remember(raw)
 	}
-	return nil
+	return end, nil
 }
 
-// familiar reads a question that is one of those that are expected next.
-func (d *Decoder) familiar(p *place) bool {
-	if p == nil {
-		return false
-	}
-	rest := d.src[d.pos:]
+// expected is the question that src begins with, where it is one of those that
+// are expected next.
+func (p *place) expected(src []byte) string {
 	for k := range min(lookAhead, len(p.texts)) {
 		i := p.text + k
 		if i >= len(p.texts) {
 			i -= len(p.texts) // the next form begins
 		}
-		if t := p.texts[i]; len(rest) > len(t) && string(rest[:len(t)]) == t {
-			d.pos += len(t)
+		if t := p.texts[i]; len(src) > len(t) && string(src[:len(t)]) == t {
 			p.text = i + 1
-			return true
+			return t
 		}
 	}
-	return false
+	return ""
 }
 
 // remember remembers a question, behind the one that was before it.

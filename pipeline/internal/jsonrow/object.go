@@ -18,90 +18,80 @@ type object struct {
 	needed int             // how many names it has that are never absent
 }
 
-func (d *Decoder) object(n *node, p *place, depth int) error {
+func (d *Decoder) object(n *node, p *place, depth, i int) (int, error) {
 	if depth > MaxDepth {
-		return d.fail("too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
+		return i, d.fail(i, "too-deep", fmt.Sprintf("is nested more than %d levels deep", MaxDepth))
 	}
 	o := object{node: n, place: p.begin(), first: len(d.names)}
-	d.pos++ // {
-	d.space()
-	if d.pos < len(d.src) && d.src[d.pos] == '}' {
-		d.pos++
+	i = d.space(i + 1)
+	if i < len(d.src) && d.src[i] == '}' {
 		d.holdNames(&o)
-		return nil
+		return i + 1, nil
 	}
 	for {
 		var child *node
 		var inside *place
-		if m := o.expected(d.src[d.pos:]); m != nil {
-			d.pos += len(m.written)
+		var err error
+		if m := o.expected(d.src[i:]); m != nil {
+			i += len(m.written)
 			if m.claimed {
 				d.holdMember(&o, m)
 			}
 			child, inside = m.child, m.place
-		} else {
-			var err error
-			if child, inside, err = d.member(&o); err != nil {
-				return err
-			}
+		} else if child, inside, i, err = d.member(&o, i); err != nil {
+			return i, err
 		}
-		if err := d.value(child, inside, depth); err != nil {
-			return err
+		if i, err = d.value(child, inside, depth, i); err != nil {
+			return i, err
 		}
-		if d.pos >= len(d.src) || d.src[d.pos] != ',' {
-			d.space()
+		if i >= len(d.src) || d.src[i] != ',' {
+			i = d.space(i)
 		}
-		if d.pos >= len(d.src) {
-			return d.wanted("a comma or }")
+		if i >= len(d.src) {
+			return i, d.wanted(i, "a comma or }")
 		}
-		switch d.src[d.pos] {
+		switch d.src[i] {
 		case ',':
-			d.pos++
+			i++
 		case '}':
-			d.pos++
 			d.holdNames(&o)
 			d.names = d.names[:o.first]
-			return nil
+			return i + 1, nil
 		default:
-			return d.wanted("a comma or }")
+			return i, d.wanted(i, "a comma or }")
 		}
 	}
 }
 
 // member reads the name of the next member and the colon behind it, and returns
-// what is asked of its value and what is remembered of it.
-func (d *Decoder) member(o *object) (*node, *place, error) {
-	start := d.pos
-	d.space()
-	if d.pos >= len(d.src) || d.src[d.pos] != '"' {
-		return nil, nil, d.wanted("a name in double quotes")
+// what is asked of its value, what is remembered of it, and where it begins.
+func (d *Decoder) member(o *object, start int) (*node, *place, int, error) {
+	i := d.space(start)
+	if i >= len(d.src) || d.src[i] != '"' {
+		return nil, nil, i, d.wanted(i, "a name in double quotes")
 	}
-	begin := d.pos
-	raw, escaped, err := d.stringToken()
+	end, escaped, err := d.stringToken(i)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, i, err
 	}
-	name := d.unescape(raw, escaped)
+	name := d.unescape(d.src[i+1:end-1], escaped)
 	known := o.known(name)
 	if known != nil && known.object == o.place.object || known == nil && d.isTwice(o, name) {
-		d.pos = begin
-		return nil, nil, d.fail("duplicate-name", fmt.Sprintf("has the name %q twice in one object", name))
+		return nil, nil, i, d.fail(i, "duplicate-name", fmt.Sprintf("has the name %q twice in one object", name))
 	}
-	d.space()
-	if d.pos >= len(d.src) || d.src[d.pos] != ':' {
-		return nil, nil, d.wanted("a colon")
+	if i = d.space(end); i >= len(d.src) || d.src[i] != ':' {
+		return nil, nil, i, d.wanted(i, "a colon")
 	}
-	d.pos++
-	d.space()
+	i = d.space(i + 1)
 	if known == nil {
-		known = d.learn(o, name, d.src[start:d.pos])
+		known = d.learn(o, name, d.src[start:i])
 	}
 	if known != nil {
 		known.object = o.place.object
 		if known.claimed {
 			d.holdMember(o, known)
 		}
-		return known.child, known.place, nil
+		return known.child, known.place, i, nil
 	}
 	d.names = append(d.names, name)
 	var child *node
@@ -111,7 +101,7 @@ func (d *Decoder) member(o *object) (*node, *place, error) {
 			o.needed++
 		}
 	}
-	return child, nil, nil
+	return child, nil, i, nil
 }
 
 // manyNames is how many names of an object are compared one by one.

@@ -2,47 +2,49 @@ package jsonrow
 
 // scalar.go: the tokens that are neither texts nor brackets.
 
-func (d *Decoder) literal(word string) error {
-	if len(d.src)-d.pos < len(word) || string(d.src[d.pos:d.pos+len(word)]) != word {
-		return d.wanted("a value")
+func (d *Decoder) literal(i int, word string) (int, error) {
+	if len(d.src)-i < len(word) || string(d.src[i:i+len(word)]) != word {
+		return i, d.wanted(i, "a value")
 	}
-	d.pos += len(word)
-	return nil
+	return i + len(word), nil
 }
 
 // number reads -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (d *Decoder) number() error {
-	if d.src[d.pos] == '-' {
-		d.pos++
+func (d *Decoder) number(i int) (int, error) {
+	src := d.src
+	if src[i] == '-' {
+		i++
 	}
-	switch {
-	case d.pos < len(d.src) && d.src[d.pos] == '0':
-		d.pos++
-	case !d.digits():
-		return d.wanted("a digit")
-	}
-	if d.pos < len(d.src) && d.src[d.pos] == '.' {
-		d.pos++
-		if !d.digits() {
-			return d.wanted("a digit")
+	if i < len(src) && src[i] == '0' {
+		i++
+	} else if start := i; true {
+		if i = digits(src, i); i == start {
+			return i, d.wanted(i, "a digit")
 		}
 	}
-	if d.pos < len(d.src) && d.src[d.pos]|0x20 == 'e' {
-		d.pos++
-		if d.pos < len(d.src) && (d.src[d.pos] == '+' || d.src[d.pos] == '-') {
-			d.pos++
-		}
-		if !d.digits() {
-			return d.wanted("a digit")
+	if i < len(src) && src[i] == '.' {
+		start := i + 1
+		if i = digits(src, start); i == start {
+			return i, d.wanted(i, "a digit")
 		}
 	}
-	return nil
+	if i < len(src) && src[i]|0x20 == 'e' {
+		i++
+		if i < len(src) && (src[i] == '+' || src[i] == '-') {
+			i++
+		}
+		start := i
+		if i = digits(src, start); i == start {
+			return i, d.wanted(i, "a digit")
+		}
+	}
+	return i, nil
 }
 
-func (d *Decoder) digits() bool {
-	start := d.pos
-	for d.pos < len(d.src) && d.src[d.pos]-'0' <= 9 {
-		d.pos++
+// digits is the end of the digits that begin at i.
+func digits(src []byte, i int) int {
+	for i < len(src) && src[i]-'0' <= 9 {
+		i++
 	}
-	return d.pos > start
+	return i
 }

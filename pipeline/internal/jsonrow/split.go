@@ -126,7 +126,7 @@ func Lookup(doc []byte, path []string) (value.Value, error) {
 	}
 	slots := make([]value.Value, 1)
 	d := Decoder{src: doc, slots: slots}
-	err := d.value(&node{slot: 0, reads: true}, nil, 0)
+	_, err := d.value(&node{slot: 0, reads: true}, nil, 0, 0)
 	return slots[0], err
 }
 

@@ -1,6 +1,8 @@
 package jsonrow
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -13,51 +15,68 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// stringToken reads a string and returns what stands between its quotes, as it
-// is written, and whether there are escapes in it.
-func (d *Decoder) stringToken() (raw []byte, escaped bool, err error) {
-	src := d.src
-	start := d.pos + 1
-	i := start
-	for {
-		for i < len(src) && plain[src[i]] {
-			i++
+const (
+	ones   = 0x0101010101010101
+	highs  = 0x8080808080808080
+	quotes = ones * '"'
+	slants = ones * '\\'
+	spaces = ones * ' '
+)
+
+// plainEnd is the place of the first byte from i on that is not plain, or the
+// end of src. It looks at eight bytes at once.
+func plainEnd(src []byte, i int) int {
+	for i+8 <= len(src) {
+		w := binary.LittleEndian.Uint64(src[i:])
+		q, s := w^quotes, w^slants
+		m := ((q-ones)&^q | (s-ones)&^s | (w-spaces)&^w | w) & highs
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
 		}
+		i += 8
+	}
+	for i < len(src) && plain[src[i]] {
+		i++
+	}
+	return i
+}
+
+// stringToken reads a string, and reports whether there are escapes in it.
+func (d *Decoder) stringToken(i int) (end int, escaped bool, err error) {
+	src := d.src
+	i++
+	for {
+		i = plainEnd(src, i)
 		if i >= len(src) {
-			d.pos = i
-			return nil, false, d.wanted("a closing quote")
+			return i, false, d.wanted(i, "a closing quote")
 		}
 		switch c := src[i]; {
 		case c == '"':
-			d.pos = i + 1
-			return src[start:i], escaped, nil
+			return i + 1, escaped, nil
 		case c == '\\':
 			escaped = true
 			n := escapeLength(src[i:])
 			if n == 0 {
-				d.pos = i
-				return nil, false, d.badEscape()
+				return i, false, d.badEscape(i)
 			}
 			i += n
 		case c < 0x20:
-			d.pos = i
-			return nil, false, d.fail("json-syntax", "has an unescaped control character inside a text")
+			return i, false, d.fail(i, "json-syntax", "has an unescaped control character inside a text")
 		default:
 			r, n := utf8.DecodeRune(src[i:])
 			if r == utf8.RuneError && n <= 1 {
-				d.pos = i
-				return nil, false, d.fail("invalid-utf8", "is not valid UTF-8")
+				return i, false, d.fail(i, "invalid-utf8", "is not valid UTF-8")
 			}
 			i += n
 		}
 	}
 }
 
-func (d *Decoder) badEscape() error {
-	if r, ok := hex4(d.src[d.pos:]); ok && isSurrogate(r) {
-		return d.fail("invalid-utf8", `has half of a surrogate pair (\ud800 to \udfff) in a text`)
+func (d *Decoder) badEscape(i int) error {
+	if r, ok := hex4(d.src[i:]); ok && isSurrogate(r) {
+		return d.fail(i, "invalid-utf8", `has half of a surrogate pair (\ud800 to \udfff) in a text`)
 	}
-	return d.fail("json-syntax", "has an unknown escape sequence in a text")
+	return d.fail(i, "json-syntax", "has an unknown escape sequence in a text")
 }
 
 // escapeLength is the length of the escape sequence that b begins with, both

@@ -39,8 +39,10 @@ type Decoder struct {
 	roots   []root // what is remembered of the records, by projection
 	learned int    // how many members that are
 
-	forms []form       // the lists of this record that were taken apart
-	pairs []value.Pair // of all of them
+	forms  []form       // the lists of this record that were taken apart
+	pairs  []value.Pair // of all of them
+	answer int          // where the answer of the last one begins, 0: it has none
+	levels []level      // of the values of this record
 
 	passing bool // what it learned would be of no use
 
@@ -58,7 +60,7 @@ func (d *Decoder) Reset() { d.text = d.text[:0] }
 // point into src and into memory of the decoder, and hold until Reset. The error
 // is an *Error.
 func (d *Decoder) Decode(src []byte, slots []value.Value) error {
-	d.forms, d.pairs = d.forms[:0], d.pairs[:0]
+	d.forms, d.pairs, d.levels = d.forms[:0], d.pairs[:0], d.levels[:0]
 	if err := d.DecodeElement(d.p, src, slots); err != nil {
 		return err
 	}
@@ -74,6 +76,7 @@ func (d *Decoder) DecodeElement(p *Projection, src []byte, slots []value.Value) 
 	clear(slots)
 	d.breaks = d.breaks[:0]
 	d.src, d.slots, d.names = src, slots, d.names[:0]
+	d.enter(p)
 	i := d.space(0)
 	if i == len(src) {
 		return d.fail(i, "json-syntax", "is empty, a JSON object is wanted")

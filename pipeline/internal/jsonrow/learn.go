@@ -25,8 +25,7 @@ type place struct {
 	members  []member // of the objects there, in their order
 	object   uint64   // the number of the object there that was begun last
 	elements *place   // of the lists there
-	texts    []string // of the questions there, see form.go
-	text     int      // the one that is expected next
+	frames   []frame  // of the questions there, see form.go
 }
 
 // member is a member of the objects at a place.
@@ -57,7 +56,7 @@ func (o *object) expected(text []byte) *member {
 	members := o.place.members
 	for i := o.at; i < len(members) && i < o.at+lookAhead; i++ {
 		m := &members[i]
-		if len(text) > len(m.written) && string(text[:len(m.written)]) == m.written && m.object != o.place.object {
+		if begins(text, m.written) && m.object != o.place.object {
 			m.object, o.at = o.place.object, i+1
 			return m
 		}

@@ -123,7 +123,7 @@ func (m *mapper) elements(j *job, each []eachStep) (why *reject) {
 		return &reject{code: codeEach, field: "each " + e.name, reason: "is " + list.Kind().String() + ", a list is wanted", value: m.reads(&e.step)}
 	}
 	slots := m.slots[e.from : e.from+e.projection.Slots()]
-	err = jsonrow.Elements([]byte(list.Text()), []string{""}, func(elem []byte) {
+	err = jsonrow.ElementsOf(list.Text(), func(elem []byte) {
 		if why != nil {
 			return
 		}

@@ -32,20 +32,28 @@ func answer(m *Machine, a []any) (any, error) {
 
 // Asked reports whether a question that Questions of a program names stood in
 // any list that this machine looked through.
-func (m *Machine) Asked(question string) bool { return m.asked[question] }
+func (m *Machine) Asked(question string) bool {
+	return slices.Contains(m.often, question) || m.asked[question]
+}
 
-// maxAsked bounds what a machine remembers, where expressions make questions up.
-const maxAsked = 1000
+// What a machine remembers of questions is bounded, where expressions make them
+// up.
+const (
+	maxOften = 8 // that are compared, which is quicker than a map
+	maxAsked = 1000
+)
 
 // stood remembers that a question was in a list.
 func (m *Machine) stood(question string) {
-	if m.asked[question] || len(m.asked) == maxAsked {
-		return
+	switch {
+	case m.Asked(question) || len(m.asked) == maxAsked:
+	case len(m.often) < maxOften:
+		m.often = append(m.often, strings.Clone(question)) // it may stand in an Arena
+	case m.asked == nil:
+		m.asked = map[string]bool{strings.Clone(question): true}
+	default:
+		m.asked[strings.Clone(question)] = true
 	}
-	if m.asked == nil {
-		m.asked = map[string]bool{}
-	}
-	m.asked[strings.Clone(question)] = true // it may stand in an Arena
 }
 
 // answerIn looks through a list as JSON text.

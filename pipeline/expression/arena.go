@@ -1,6 +1,11 @@
 package expression
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+
+	"pipeline/pipeline/value"
+)
 
 // Arena holds the texts that expressions make for the records of one page, so
 // that they are not garbage one by one. Whoever gives a Machine an Arena says
@@ -54,4 +59,16 @@ func (a *Arena) text(b []byte) string {
 		a.block = a.block[:len(a.block)+len(b)]
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// unescaped is the text that stands in JSON as inner, between its quotes.
+func (a *Arena) unescaped(inner string) (value.Value, bool) {
+	if strings.IndexByte(inner, '\\') < 0 {
+		return value.Text(inner), true
+	}
+	b, err := appendUnescaped(a.room(len(inner)), inner)
+	if err != nil {
+		return value.Value{}, false
+	}
+	return value.Text(a.text(b)), true
 }

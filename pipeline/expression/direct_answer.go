@@ -56,7 +56,7 @@ func (m *Machine) directAnswer(list, question string) (value.Value, bool) {
 
 // directAnswerText is an answer as text.
 func (m *Machine) directAnswerText(answer string) (value.Value, bool) {
-	v, ok := decodeValue(answer)
+	v, ok := m.decodeValue(answer)
 	switch v.Kind() {
 	case value.String:
 		return v, ok

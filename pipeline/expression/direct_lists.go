@@ -60,7 +60,7 @@ func slotList(path direct) directList {
 			if err != nil || n == maxDirectItems {
 				return 0, false
 			}
-			item, ok := decodeValue(raw)
+			item, ok := m.decodeValue(raw)
 			if !ok {
 				return 0, false
 			}
@@ -73,9 +73,9 @@ func slotList(path direct) directList {
 	}
 }
 
-// decodeValue is one JSON value; lists and objects stay text.
-func decodeValue(text string) (value.Value, bool) {
-	text = strings.Trim(text, " \t\n\r")
+// decodeValue is one JSON value as a scanner read it; lists and objects stay
+// text.
+func (m *Machine) decodeValue(text string) (value.Value, bool) {
 	if text == "" {
 		return value.Value{}, false
 	}
@@ -85,15 +85,7 @@ func decodeValue(text string) (value.Value, bool) {
 	case '{':
 		return value.JSONText(text), true
 	case '"':
-		s := scanner{s: text}
-		inner, escaped, err := s.text()
-		if err != nil || s.i != len(text) {
-			return value.Value{}, false
-		}
-		if escaped {
-			inner, err = unescape(inner)
-		}
-		return value.Text(inner), err == nil
+		return m.Arena.unescaped(text[1 : len(text)-1])
 	}
 	switch text {
 	case "null":
@@ -206,12 +198,12 @@ func (d *directing) member(n *ast.MemberNode) direct {
 		if object.Kind() != value.JSON || !m.afford(len(object.Text())) {
 			return value.Value{}, false
 		}
-		return memberValue(object.Text(), name.Value)
+		return m.memberValue(object.Text(), name.Value)
 	}
 }
 
 // memberValue is the member of a JSON object of that name.
-func memberValue(object, want string) (value.Value, bool) {
+func (m *Machine) memberValue(object, want string) (value.Value, bool) {
 	s := scanner{s: object}
 	if !s.take('{') {
 		return value.Value{}, false
@@ -229,7 +221,7 @@ func memberValue(object, want string) (value.Value, bool) {
 			return value.Value{}, false
 		}
 		if named(name, escaped, want) {
-			return decodeValue(raw)
+			return m.decodeValue(raw)
 		}
 		if more, err = s.separator('}'); err != nil {
 			return value.Value{}, false

@@ -175,26 +175,31 @@ func decode(text string) (any, error) {
 
 // unescape is the text between quotes with its escapes resolved.
 func unescape(s string) (string, error) {
-	out := make([]byte, 0, len(s))
+	out, err := appendUnescaped(make([]byte, 0, len(s)), s)
+	return string(out), err
+}
+
+// appendUnescaped appends no more bytes than s has.
+func appendUnescaped(out []byte, s string) ([]byte, error) {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' {
 			out = append(out, s[i])
 			continue
 		}
 		if i++; i >= len(s) {
-			return "", errJSON
+			return nil, errJSON
 		}
 		if s[i] != 'u' {
 			plain := strings.IndexByte(`"\/bfnrt`, s[i])
 			if plain < 0 {
-				return "", errJSON
+				return nil, errJSON
 			}
 			out = append(out, "\"\\/\b\f\n\r\t"[plain])
 			continue
 		}
 		r, ok := hex4(s, i+1)
 		if !ok {
-			return "", errJSON
+			return nil, errJSON
 		}
 		i += 4
 		if utf16.IsSurrogate(r) {
@@ -208,7 +213,7 @@ func unescape(s string) (string, error) {
 		}
 		out = utf8.AppendRune(out, r)
 	}
-	return string(out), nil
+	return out, nil
 }
 
 func hex4(s string, i int) (rune, bool) {

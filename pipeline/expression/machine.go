@@ -46,7 +46,8 @@ type Machine struct {
 	work int
 	list []decoded // the lists of this evaluation that were taken apart
 
-	asked   map[string]bool // the questions that stood in a list
+	often   []string        // the first questions that stood in a list
+	asked   map[string]bool // the others
 	form    []string        // the questions that the running program's schema lists
 	fresh   []string        // questions of this record that it does not
 	watched *byte           // the list that was looked through for those last

@@ -150,6 +150,16 @@ func (d *Decoder) holdName(c *claim, child *node, name string) (needed bool) {
 	return false
 }
 
+// isHeld reports whether there is something to say of a name where it stands in
+// an object like n.
+func (n *node) isHeld(child *node) bool {
+	if n.claim == nil {
+		return false
+	}
+	declared := child != nil && child.claim != nil
+	return declared && child.claim.never || !declared && n.claim.names
+}
+
 // holdMember is holdName for a member that its place knows.
 func (d *Decoder) holdMember(o *object, m *member) {
 	if d.holdName(o.node.claim, m.child, m.name) {

@@ -135,18 +135,14 @@ func (d *Decoder) value(n *node, p *place, depth, i int) (int, error) {
 	switch c := d.src[i]; {
 	case c == '"':
 		end, escaped, err := d.stringToken(i)
-		if err != nil {
-			return i, err
+		if err != nil || n == nil {
+			return end, err
 		}
-		switch {
-		case n == nil:
-			return end, nil
-		case !n.reads && !n.claim.lists():
+		if !n.reads && !n.claim.lists() {
 			d.hold(n.claim, value.String, "")
 			return end, nil
 		}
-		i = end
-		v = value.Text(d.unescape(d.src[start+1:end-1], escaped))
+		v, i = value.Text(d.unescape(d.src[i+1:end-1], escaped)), end
 	case c == '{':
 		if n != nil {
 			d.hold(n.claim, value.JSON, "")
@@ -186,11 +182,14 @@ func (d *Decoder) value(n *node, p *place, depth, i int) (int, error) {
 	default:
 		return i, d.wanted(i, "a value")
 	}
-	if n != nil {
+	if n == nil {
+		return i, nil
+	}
+	if n.claim != nil {
 		d.hold(n.claim, v.Kind(), v.Text())
-		if n.reads {
-			d.put(n, v)
-		}
+	}
+	if n.reads {
+		d.put(n, v)
 	}
 	return i, nil
 }

@@ -5,4 +5,5 @@ package jsonrow
 const (
 	fastNames = false
 	fastForms = false
+	fastTexts = false
 )

@@ -7,4 +7,5 @@ package jsonrow
 const (
 	fastNames = true // the members of objects are expected in the order of the last ones
 	fastForms = true // lists of questions are taken apart while they are decoded
+	fastTexts = true // texts are looked through by eight bytes at once
 )

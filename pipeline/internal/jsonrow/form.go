@@ -162,11 +162,10 @@ func (d *Decoder) framed(p *place, next *int, depth, i int) int {
 		if !begins(d.src[i:], f.head) {
 			continue
 		}
-		answer, names := i+len(f.head), len(d.names)
+		answer := i + len(f.head)
 		end, err := d.value(nil, nil, depth+1, answer)
 		if err != nil || !begins(d.src[end:], f.tail) {
-			d.names = d.names[:names]
-			return 0
+			return 0 // to be read as if nothing were known
 		}
 		d.pairs = append(d.pairs, value.Pair{Question: f.question, Answer: text(d.src[answer:end])})
 		*next = k + 1

@@ -2,8 +2,8 @@ package jsonrow
 
 // learn.go: the records of a stream have the same members in the same order,
 // mostly. What stood between two values of the last ones is compared with what
-// stands there now, in one go: where it is the same, nothing has to be read, looked
-// up nor held against the names before it. Where it is not, the name is read as
+// stands there now, in one go: where it is the same, no name has to be read, looked
+// up, or held against those before it. Where it is not, the name is read as
 // if nothing were known.
 
 import (
@@ -33,7 +33,7 @@ type member struct {
 	written string // as it stands before its value: the name, the colon, and space
 	name    string
 	child   *node  // what is asked of its value
-	claimed bool   // there is something to hold the name against
+	held    bool   // the name is one that is never absent, or not declared
 	object  uint64 // the number of the object that had it last
 	place   *place // what is remembered of its value
 }
@@ -93,9 +93,8 @@ func (d *Decoder) learn(o *object, name string, written []byte) *member {
 	d.learned++
 	m := member{written: string(written), name: strings.Clone(name), place: &place{}}
 	if o.node != nil {
-		from := 0
-		m.child = o.node.find(name, &from)
-		m.claimed = o.node.claim != nil
+		m.child = o.node.find(name, &o.next)
+		m.held = o.node.isHeld(m.child)
 	}
 	p.members = slices.Insert(p.members, o.at, m)
 	o.at++

@@ -11,7 +11,8 @@ import (
 type object struct {
 	node   *node           // nil: nobody reads anything of it
 	place  *place          // nil: nothing is remembered of the objects here
-	at     int             // the member of place, or the child of node, that is expected next
+	at     int             // the member of place that is expected next
+	next   int             // the child of node that is, where place does not know the name
 	first  int             // where its names begin among those of the decoder that place does not know
 	seen   uint64          // which kinds of names those are, to compare few of them
 	many   map[string]bool // those names, where they are many
@@ -33,8 +34,10 @@ func (d *Decoder) object(n *node, p *place, depth, i int) (int, error) {
 		var inside *place
 		var err error
 		if m := o.expected(d.src[i:]); m != nil {
-			i += len(m.written)
-			if m.claimed {
+			if i += len(m.written); i < len(d.src) && d.src[i] <= ' ' {
+				i = d.space(i) // there was less of it before
+			}
+			if m.held {
 				d.holdMember(&o, m)
 			}
 			child, inside = m.child, m.place
@@ -88,7 +91,7 @@ func (d *Decoder) member(o *object, start int) (*node, *place, int, error) {
 	}
 	if known != nil {
 		known.object = o.place.object
-		if known.claimed {
+		if known.held {
 			d.holdMember(o, known)
 		}
 		return known.child, known.place, i, nil
@@ -96,7 +99,7 @@ func (d *Decoder) member(o *object, start int) (*node, *place, int, error) {
 	d.names = append(d.names, name)
 	var child *node
 	if o.node != nil {
-		child = o.node.find(name, &o.at)
+		child = o.node.find(name, &o.next)
 		if o.node.claim != nil && d.holdName(o.node.claim, child, name) {
 			o.needed++
 		}

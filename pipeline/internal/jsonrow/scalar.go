@@ -15,15 +15,17 @@ func (d *Decoder) number(i int) (int, error) {
 	if src[i] == '-' {
 		i++
 	}
-	if i < len(src) && src[i] == '0' {
+	start := i
+	switch {
+	case i < len(src) && src[i] == '0':
 		i++
-	} else if start := i; true {
+	default:
 		if i = digits(src, i); i == start {
 			return i, d.wanted(i, "a digit")
 		}
 	}
 	if i < len(src) && src[i] == '.' {
-		start := i + 1
+		start = i + 1
 		if i = digits(src, start); i == start {
 			return i, d.wanted(i, "a digit")
 		}
@@ -33,7 +35,7 @@ func (d *Decoder) number(i int) (int, error) {
 		if i < len(src) && (src[i] == '+' || src[i] == '-') {
 			i++
 		}
-		start := i
+		start = i
 		if i = digits(src, start); i == start {
 			return i, d.wanted(i, "a digit")
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"pipeline/pipeline/value"
 )
@@ -34,6 +35,12 @@ func Elements(doc []byte, envelopes []string, yield func(elem []byte)) error {
 		return envelope(doc, i, envelopes, yield)
 	}
 	return fmt.Errorf("%s is wanted, found %s", envelopeWords(envelopes), kindOf(doc[i]))
+}
+
+// ElementsOf is Elements for a list in a slot. yield does not write into elem,
+// which is a part of it.
+func ElementsOf(list string, yield func(elem []byte)) error {
+	return Elements(unsafe.Slice(unsafe.StringData(list), len(list)), []string{""}, yield)
 }
 
 // Members calls yield with the name of each member of the object that doc is, as

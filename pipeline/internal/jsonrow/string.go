@@ -15,30 +15,19 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// The same eight bytes at once.
 const (
-	ones   = 0x0101010101010101
-	highs  = 0x8080808080808080
-	quotes = ones * '"'
-	slants = ones * '\\'
-	spaces = ones * ' '
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
 )
 
-// plainEnd is the place of the first byte from i on that is not plain, or the
-// end of src. It looks at eight bytes at once.
-func plainEnd(src []byte, i int) int {
-	for i+8 <= len(src) {
-		w := binary.LittleEndian.Uint64(src[i:])
-		q, s := w^quotes, w^slants
-		m := ((q-ones)&^q | (s-ones)&^s | (w-spaces)&^w | w) & highs
-		if m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
-		}
-		i += 8
-	}
-	for i < len(src) && plain[src[i]] {
-		i++
-	}
-	return i
+// notPlain has the highest bit set of the first byte of w that is not plain, and
+// no bit below it. Of bytes up to 0x7f, those below 0x20 and the quote, 0x22, are
+// the ones that are below 0x21 when their second bit is turned over; taking that
+// away leaves them with the highest bit set.
+func notPlain(w uint64) uint64 {
+	quote, slant := (w^ones*0x02)-ones*0x21, (w^ones*'\\')-ones
+	return (quote | slant | w) & highs
 }
 
 // stringToken reads a string, and reports whether there are escapes in it.
@@ -46,7 +35,16 @@ func (d *Decoder) stringToken(i int) (end int, escaped bool, err error) {
 	src := d.src
 	i++
 	for {
-		i = plainEnd(src, i)
+		for fastTexts && i+8 <= len(src) {
+			if end := notPlain(binary.LittleEndian.Uint64(src[i:])); end != 0 {
+				i += bits.TrailingZeros64(end) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(src) && plain[src[i]] {
+			i++
+		}
 		if i >= len(src) {
 			return i, false, d.wanted(i, "a closing quote")
 		}

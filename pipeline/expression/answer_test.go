@@ -1,7 +1,9 @@
 package expression
 
 import (
+	"strings"
 	"testing"
+	"unsafe"
 
 	"pipeline/pipeline/value"
 )
@@ -37,6 +39,90 @@ func TestAnswerOfTextAndOfList(t *testing.T) {
 				t.Errorf("%s, %q: %s (%v), want %s", p.Source(), tt.question, written(v), err, tt.want)
 			}
 		}
+	}
+}
+
+// taken is a list that was taken apart when the record was read.
+type taken struct {
+	list  string
+	pairs []value.Pair
+}
+
+func (f taken) Form(list string) ([]value.Pair, bool) {
+	return f.pairs, unsafe.StringData(f.list) == unsafe.StringData(list)
+}
+
+// A list that was taken apart when the record was read gives the answers that its
+// text gives.
+func TestAnswerOfForm(t *testing.T) {
+	list := value.ListText(`[{"question":"A?","answer":"\u0041\n"},{"question":"\u0042","answer":null},{"question":"b","answer":["x",2]},{"question":"C","answer":2.50},5,{"question":"D","answer":{"e":1}},{"answer":1},{"question":"F"}]`)
+	form := taken{list.Text(), []value.Pair{
+		{Question: `"A?"`, Answer: `"\u0041\n"`}, {Question: `"\u0042"`, Answer: "null"}, {Question: `"b"`, Answer: `["x",2]`},
+		{Question: `"C"`, Answer: "2.50"}, {}, {Question: `"D"`, Answer: `{"e":1}`}, {Answer: "1"}, {Question: `"F"`},
+	}}
+	for question, want := range map[string]string{"a": `"A\n"`, "B": `"x, 2"`, "c?": `"2.50"`, "D": `"{\"e\":1}"`, "F": "null", "": "null", "G": "null"} {
+		closures := compile(t, `answer(list, question)`, Scope{})
+		vm := *closures
+		vm.direct = nil
+		slots := []value.Value{list, value.Text(question)}
+		for name, p := range map[string]*Program{"closures": closures, "VM": &vm} {
+			for _, forms := range []Forms{nil, form} {
+				m := NewMachine(frozen)
+				m.Forms = forms
+				m.NextRecord()
+				v, err := m.Eval(p, slots, []int{0, 1})
+				if got := written(v); err != nil || got != want {
+					t.Errorf("%s, %q, taken apart: %v: %s (%v), want %s", name, question, forms != nil, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+// A list that was taken apart is not read again, and is not trusted where nobody
+// says when a record ends.
+func TestFormIsOfTheRecord(t *testing.T) {
+	list := value.ListText(`[{"question":"A","answer":"old"}]`)
+	p := compile(t, `answer(list, "A")`, Scope{})
+	m := NewMachine(frozen)
+	m.Forms = taken{list.Text(), []value.Pair{{Question: `"A"`, Answer: `"new"`}}}
+	for _, want := range []string{`"old"`, `"new"`} {
+		if v, err := m.Eval(p, []value.Value{list}, []int{0}); err != nil || written(v) != want {
+			t.Errorf("%s (%v), want %s", written(v), err, want)
+		}
+		m.NextRecord()
+	}
+}
+
+// BenchmarkAnswers is two answers of a form of eight questions, taken apart when
+// the record was read and not.
+func BenchmarkAnswers(b *testing.B) {
+	var text strings.Builder
+	form := taken{}
+	for i, q := range []string{"Job function", "Dietary requirements", "How did you hear about this event?", "Interests", "T-shirt size", "Which sessions do you want to attend?", "Special requests", "I agree"} {
+		text.WriteString(string("[,"[min(i, 1)]) + `{"question":"` + q + `","answer":"Some answer, of a kind\n"}`)
+		form.pairs = append(form.pairs, value.Pair{Question: `"` + q + `"`, Answer: `"Some answer, of a kind\n"`})
+	}
+	list := value.ListText(text.String() + "]")
+	form.list = list.Text()
+	programs := []*Program{compile(b, `answer(list, "Dietary requirements") ?? ""`, Scope{}), compile(b, `answer(list, "Interests")`, Scope{})}
+	for name, forms := range map[string]Forms{"taken apart": form, "text": nil} {
+		b.Run(name, func(b *testing.B) {
+			var arena Arena
+			m := NewMachine(frozen)
+			m.Arena, m.Forms = &arena, forms
+			slots, at := []value.Value{list}, []int{0}
+			b.ReportAllocs()
+			for b.Loop() {
+				arena.Reset()
+				m.NextRecord()
+				for _, p := range programs {
+					if _, err := m.Eval(p, slots, at); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }
 

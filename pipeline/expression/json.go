@@ -182,8 +182,12 @@ func unescape(s string) (string, error) {
 // appendUnescaped appends no more bytes than s has.
 func appendUnescaped(out []byte, s string) ([]byte, error) {
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' {
-			out = append(out, s[i])
+		if n := strings.IndexByte(s[i:], '\\'); n != 0 {
+			if n < 0 {
+				n = len(s) - i
+			}
+			out = append(out, s[i:i+n]...)
+			i += n - 1
 			continue
 		}
 		if i++; i >= len(s) {

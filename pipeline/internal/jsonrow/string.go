@@ -1,6 +1,7 @@
 package jsonrow
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
@@ -135,13 +136,14 @@ func (d *Decoder) unescape(raw []byte, escaped bool) string {
 	}
 	start := len(d.text)
 	for i := 0; i < len(raw); {
-		c := raw[i]
-		if c != '\\' {
-			d.text = append(d.text, c)
-			i++
-			continue
+		n := bytes.IndexByte(raw[i:], '\\')
+		if n < 0 {
+			n = len(raw) - i
 		}
-		i += d.escape(raw[i:])
+		d.text = append(d.text, raw[i:i+n]...)
+		if i += n; i < len(raw) {
+			i += d.escape(raw[i:])
+		}
 	}
 	return text(d.text[start:])
 }

@@ -2,8 +2,10 @@ package jsonrow
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"unsafe"
@@ -261,7 +263,19 @@ func skipBrackets(doc []byte, i int) (int, error) {
 }
 
 func skipString(doc []byte, i int) (int, error) {
-	for i++; i < len(doc); i++ {
+	i++
+	for fastTexts && i+8 <= len(doc) {
+		end := quoteOrSlant(binary.LittleEndian.Uint64(doc[i:]))
+		if end == 0 {
+			i += 8
+			continue
+		}
+		if i += bits.TrailingZeros64(end) / 8; doc[i] == '"' {
+			return i + 1, nil
+		}
+		i += 2
+	}
+	for ; i < len(doc); i++ {
 		switch doc[i] {
 		case '"':
 			return i + 1, nil

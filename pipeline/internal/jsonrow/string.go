@@ -31,6 +31,13 @@ func notPlain(w uint64) uint64 {
 	return (quote | slant | w) & highs
 }
 
+// quoteOrSlant has the highest bit set of the first byte of w that is one of the
+// two, and no bit below it.
+func quoteOrSlant(w uint64) uint64 {
+	quote, slant := w^ones*'"', w^ones*'\\'
+	return ((quote-ones)&^quote | (slant-ones)&^slant) & highs
+}
+
 // stringToken reads a string, and reports whether there are escapes in it.
 func (d *Decoder) stringToken(i int) (end int, escaped bool, err error) {
 	src := d.src

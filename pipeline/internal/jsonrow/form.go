@@ -154,8 +154,8 @@ func (d *Decoder) half(what part, p *place, depth, i int) (int, error) {
 // next, and returns 0 where it is not. Such an element has no name twice, for it
 // has the names of the last one.
 func (d *Decoder) framed(p *place, next *int, depth, i int) int {
-	if p == nil || len(p.frames) > maxFrames {
-		return 0
+	if p == nil || len(p.frames) == maxFrames {
+		return 0 // its questions are data
 	}
 	for k := *next; k < len(p.frames) && k < *next+lookAhead; k++ {
 		f := &p.frames[k]
@@ -181,7 +181,7 @@ func begins(text []byte, with string) bool {
 // remember remembers how an element is written, behind the one before it. f
 // points into the record.
 func (p *place) remember(f frame, next *int) {
-	if len(f.head)+len(f.tail) > maxFrame || len(p.frames) > maxFrames {
+	if len(f.head)+len(f.tail) > maxFrame || len(p.frames) == maxFrames {
 		return
 	}
 	if k := slices.Index(p.frames, f); k >= 0 {

@@ -13,7 +13,7 @@ import (
 
 // What a decoder remembers is bounded, for a name may be anything.
 const (
-	maxMembers = 128  // of the objects at one place; where there are more, names are data
+	maxMembers = 128  // of the objects at one place
 	maxLearned = 1000 // in all
 	maxWritten = 128  // bytes of one, with the space around it
 	lookAhead  = 3    // members that may be the next one: some are left out where they are null
@@ -24,6 +24,8 @@ const (
 type place struct {
 	members  []member // of the objects there, in their order
 	object   uint64   // the number of the object there that was begun last
+	met      int      // names that were as expected
+	missed   int      // and that were not; -1: nothing is expected any more
 	elements *place   // of the lists there
 	frames   []frame  // of the questions there, see form.go
 }
@@ -38,9 +40,14 @@ type member struct {
 	place   *place // what is remembered of its value
 }
 
-// begin begins an object. It returns nil where its names are not to be learned.
+// begin begins an object. It returns nil where it is no use to expect its names:
+// they are data, or in no order.
 func (p *place) begin() *place {
-	if p == nil || len(p.members) > maxMembers {
+	if p == nil || p.missed < 0 {
+		return nil
+	}
+	if p.missed > maxMembers+p.met/2 {
+		p.members, p.missed = nil, -1
 		return nil
 	}
 	p.object++
@@ -58,6 +65,7 @@ func (o *object) expected(text []byte) *member {
 		m := &members[i]
 		if begins(text, m.written) && m.object != o.place.object {
 			m.object, o.at = o.place.object, i+1
+			o.place.met++
 			return m
 		}
 	}
@@ -87,7 +95,7 @@ func (o *object) known(name string) *member {
 // nil where that would be too many.
 func (d *Decoder) learn(o *object, name string, written []byte) *member {
 	p := o.place
-	if p == nil || len(p.members) > maxMembers || d.learned == maxLearned || len(written) > maxWritten {
+	if p == nil || len(p.members) == maxMembers || d.learned == maxLearned || len(written) > maxWritten {
 		return nil
 	}
 	d.learned++

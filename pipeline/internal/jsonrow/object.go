@@ -86,6 +86,9 @@ func (d *Decoder) member(o *object, start int) (*node, *place, int, error) {
 		return nil, nil, i, d.wanted(i, "a colon")
 	}
 	i = d.space(i + 1)
+	if o.place != nil {
+		o.place.missed++
+	}
 	if known == nil {
 		known = d.learn(o, name, d.src[start:i])
 	}

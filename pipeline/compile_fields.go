@@ -258,12 +258,12 @@ func (c *compiler) bindStep(s *step, levels int) {
 			s.at = append(s.at, c.plan.lets[c.let(r.Path[0])].slot)
 			continue
 		}
-		projection, from, slot := c.plan.projection, 0, 0
+		projection, from, paths, path := c.plan.projection, 0, &c.record, r.Path
 		if level := c.level(r.Path[0], levels); level >= 0 {
-			projection, from, slot = c.plan.each[level].projection, c.plan.each[level].from, c.each[level].slot(r.Path[1:])
-		} else {
-			slot = c.record.slot(r.Path)
+			e := &c.plan.each[level]
+			projection, from, paths, path = e.projection, e.from, &c.each[level], r.Path[1:]
 		}
+		slot := paths.slot(path)
 		if asks {
 			projection.TakeApart(slot)
 		}

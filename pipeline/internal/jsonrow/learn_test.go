@@ -128,10 +128,10 @@ func (g *writer) form(depth int) {
 		if i > 0 {
 			g.token(",")
 		}
-		switch {
-		case g.rarely():
+		switch odd := g.rarely(); {
+		case odd && rapid.Bool().Draw(g.t, "no pair"):
 			g.value(depth+1, "element")
-		case g.rarely():
+		case odd:
 			g.object(depth+1, []string{"answer", "question", "id"})
 		default:
 			g.token("{")

@@ -23,7 +23,7 @@ const (
 
 // What is remembered is bounded: what is called question may be anything.
 const (
-	maxPairs  = 1000 // of one record
+	maxPairs  = 1000 // of one list
 	maxFrames = 64   // questions of a form
 	maxFrame  = 400  // bytes of one
 )

@@ -23,6 +23,9 @@ type writer struct {
 	delimiter []byte
 	newline   string
 	special   [256]bool // bytes that make quotes necessary; of the delimiter its first
+	edge      [256]bool // bytes at an end of a text that need a closer look
+	texts     bool      // texts are mostly written as they are
+	others    bool      // and so is what is neither text nor null, always
 	buf       []byte
 }
 
@@ -34,7 +37,52 @@ func newWriter(out *pipeline.Output, o Options) *writer {
 	for _, b := range []byte{'"', '\r', '\n', o.Delimiter[0]} {
 		w.special[b] = true
 	}
+	if o.Quote == "minimal" && fast {
+		w.findPlain()
+	}
 	return w
+}
+
+// findPlain finds out what isPlain may say yes to.
+func (w *writer) findPlain() {
+	w.texts, w.edge = true, w.special
+	for _, b := range []byte{' ', '\t', '\\', bom[0]} {
+		w.edge[b] = true
+	}
+	if w.options.Formulas == "escape" {
+		for _, b := range []byte("=+-@") { // those of full width begin as the byte order mark does
+			w.edge[b] = true
+		}
+	}
+	d := w.delimiter[0]
+	w.others = d|0x20 < 'a' || d|0x20 > 'z' // true, 1e9, 2006-01-02T15:04:05Z
+	w.others = w.others && !bytes.Contains([]byte("0123456789+-.:"), w.delimiter)
+}
+
+// isPlain reports whether the cell of v surely is its text, as most are.
+func (w *writer) isPlain(v value.Value) bool {
+	switch v.Kind() {
+	case value.String:
+		return w.texts && w.isPlainText(v.Text())
+	case value.Boolean, value.Integer, value.Float, value.Number, value.Decimal, value.Date, value.Timestamp:
+		return w.others
+	}
+	return false
+}
+
+func (w *writer) isPlainText(text string) bool {
+	if text == "" {
+		return true
+	}
+	if w.edge[text[0]] || w.edge[text[len(text)-1]] {
+		return false
+	}
+	for i := range len(text) {
+		if w.special[text[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // appendHead appends what a file begins with.
@@ -65,18 +113,31 @@ func (w *writer) appendName(dst []byte, c pipeline.Column) []byte {
 // Write appends the rows of b.
 func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 	for i := range b.Len() {
-		start, row := len(w.buf), b.Row(i)
-		for column, v := range row {
-			w.buf = w.appendCell(w.buf, column, v)
-		}
-		w.buf = w.endRow(w.buf, start, len(row))
-		if len(w.buf) >= bufferSize {
-			if err := w.drain(); err != nil {
-				return err
-			}
+		w.buf = w.EncodeRow(w.buf, b.Row(i))
+		if err := w.drainFull(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// EncodeRow appends a row to dst.
+func (w *writer) EncodeRow(dst []byte, row []value.Value) []byte {
+	start := len(dst)
+	for column, v := range row {
+		dst = w.appendCell(dst, column, v)
+	}
+	return w.endRow(dst, start, len(row))
+}
+
+// encoder is a writer that takes rows as mappers encoded them. A merger is none:
+// it has to see the rows themselves.
+type encoder struct{ *writer }
+
+// WriteEncoded appends rows that EncodeRow made.
+func (e encoder) WriteEncoded(_ context.Context, rows []byte) error {
+	e.buf = append(e.buf, rows...)
+	return e.drainFull()
 }
 
 // Flush makes every row so far durable.
@@ -90,6 +151,14 @@ func (w *writer) Flush(context.Context) error {
 // Commit publishes what was flushed.
 func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
 
+// drainFull writes the buffer where there is enough in it.
+func (w *writer) drainFull() error {
+	if len(w.buf) < bufferSize {
+		return nil
+	}
+	return w.drain()
+}
+
 func (w *writer) drain() error {
 	n, err := w.to.Write(w.buf)
 	w.written += int64(n)
@@ -101,6 +170,9 @@ func (w *writer) drain() error {
 func (w *writer) appendCell(dst []byte, column int, v value.Value) []byte {
 	if column > 0 {
 		dst = append(dst, w.delimiter...)
+	}
+	if w.isPlain(v) {
+		return v.AppendText(dst)
 	}
 	start := len(dst)
 	dst = w.appendText(dst, v)

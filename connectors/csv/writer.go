@@ -43,7 +43,7 @@ func newWriter(out *pipeline.Output, o Options) *writer {
 	return w
 }
 
-// findPlain finds out what isPlain may say yes to.
+// findPlain finds out which cells are written without a look at what they come to.
 func (w *writer) findPlain() {
 	w.texts, w.edge = true, w.special
 	for _, b := range []byte{' ', '\t', '\\', bom[0]} {
@@ -59,17 +59,7 @@ func (w *writer) findPlain() {
 	w.others = w.others && !bytes.Contains([]byte("0123456789+-.:"), w.delimiter)
 }
 
-// isPlain reports whether the cell of v surely is its text, as most are.
-func (w *writer) isPlain(v value.Value) bool {
-	switch v.Kind() {
-	case value.String:
-		return w.texts && w.isPlainText(v.Text())
-	case value.Boolean, value.Integer, value.Float, value.Number, value.Decimal, value.Date, value.Timestamp:
-		return w.others
-	}
-	return false
-}
-
+// isPlainText reports whether the cell of a text surely is the text, as most are.
 func (w *writer) isPlainText(text string) bool {
 	if text == "" {
 		return true
@@ -100,7 +90,11 @@ func (w *writer) appendHeader(dst []byte, columns []pipeline.Column) []byte {
 	}
 	start := len(dst)
 	for i, c := range columns {
-		dst = w.appendCell(dst, i, value.Text(c.Name))
+		if i > 0 {
+			dst = append(dst, w.delimiter...)
+		}
+		name := value.Text(c.Name)
+		dst = w.appendCell(dst, &name)
 	}
 	return w.endRow(dst, start, len(columns))
 }
@@ -124,8 +118,15 @@ func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 // EncodeRow appends a row to dst.
 func (w *writer) EncodeRow(dst []byte, row []value.Value) []byte {
 	start := len(dst)
-	for column, v := range row {
-		dst = w.appendCell(dst, column, v)
+	for column := range row {
+		switch {
+		case column == 0:
+		case len(w.delimiter) == 1:
+			dst = append(dst, w.delimiter[0])
+		default:
+			dst = append(dst, w.delimiter...)
+		}
+		dst = w.appendCell(dst, &row[column])
 	}
 	return w.endRow(dst, start, len(row))
 }
@@ -166,16 +167,20 @@ func (w *writer) drain() error {
 	return err
 }
 
-// appendCell appends v as the cell of that column.
-func (w *writer) appendCell(dst []byte, column int, v value.Value) []byte {
-	if column > 0 {
-		dst = append(dst, w.delimiter...)
-	}
-	if w.isPlain(v) {
-		return v.AppendText(dst)
+// appendCell appends v as a cell.
+func (w *writer) appendCell(dst []byte, v *value.Value) []byte {
+	switch v.Kind() {
+	case value.String:
+		if w.texts && w.isPlainText(v.Text()) {
+			return append(dst, v.Text()...)
+		}
+	case value.Boolean, value.Integer, value.Float, value.Number, value.Decimal, value.Date, value.Timestamp:
+		if w.others {
+			return v.AppendText(dst)
+		}
 	}
 	start := len(dst)
-	dst = w.appendText(dst, v)
+	dst = w.appendText(dst, *v)
 	if w.options.Quote == "all" || w.needsQuotes(dst[start:]) {
 		dst = quote(dst, start)
 	}

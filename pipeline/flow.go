@@ -197,8 +197,11 @@ func (r *run) anyRejects() bool { return r.o.AnyRejects || r.retrying }
 // maxCauses is how many kinds of rejects a report tells apart.
 const maxCauses = 100
 
+// causeKey is what rejects of one kind have in common.
+type causeKey struct{ code, field string }
+
 func (r *run) cause(page *Page, one *rejected) {
-	key := one.code + "\x00" + one.field
+	key := causeKey{one.code, one.field}
 	if i, ok := r.causes[key]; ok {
 		r.report.Causes[i].Count++
 		return

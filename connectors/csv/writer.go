@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"pipeline/pipeline"
@@ -54,9 +55,8 @@ func (w *writer) findPlain() {
 			w.edge[b] = true
 		}
 	}
-	d := w.delimiter[0]
-	w.others = d|0x20 < 'a' || d|0x20 > 'z' // true, 1e9, 2006-01-02T15:04:05Z
-	w.others = w.others && !bytes.Contains([]byte("0123456789+-.:"), w.delimiter)
+	d := w.delimiter[0] // and not in true, 1e9, 2006-01-02T15:04:05Z
+	w.others = (d|0x20 < 'a' || d|0x20 > 'z') && strings.IndexByte("0123456789+-.:", d) < 0
 }
 
 // isPlainText reports whether the cell of a text surely is the text, as most are.

@@ -15,7 +15,7 @@ import (
 // matcher is a pattern as a row of positions. State i is "positions before i
 // are matched", so the last state is a match.
 type matcher struct {
-	class    [256]uint64 // of a character: the positions that take it
+	class    [256]uint64 // of a byte below other, and of other: the positions that take it
 	repeated uint64      // positions that may take more than one character
 	optional uint64      // positions that may take none
 	size     int

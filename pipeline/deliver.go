@@ -196,6 +196,7 @@ func (r *run) rejectRows(j *job, item int, why func(row []value.Value) reject) {
 	j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
 	j.items = slices.Delete(j.items, first, last)
 	j.mapped--
+	j.changed = true
 }
 
 // keyObject is the key columns of a row as a JSON object.

@@ -10,8 +10,6 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
-
-	"pipeline/pipeline/internal/jsonrow"
 )
 
 // errEnough ends reading where --limit is reached.
@@ -38,7 +36,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	work := make(chan *job, window)
 	ordered := make(chan *job, window)
 	for range window {
-		free <- &job{dec: jsonrow.NewDecoder(r.plan.projection), done: make(chan struct{}, 1)}
+		free <- r.newJob()
 	}
 
 	g.Go(func() error {
@@ -158,12 +156,8 @@ func (r *run) write(ctx context.Context, j *job) error {
 	if err := r.deliver(ctx, j); err != nil {
 		return err
 	}
-	if j.batch.Len() > 0 {
-		for _, s := range r.files {
-			if err := s.Write(ctx, &j.batch); err != nil {
-				return err
-			}
-		}
+	if err := r.writeFiles(ctx, j); err != nil {
+		return err
 	}
 	if err := r.reject.write(j.lines); err != nil {
 		return err
@@ -172,8 +166,8 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Pages = max(rep.Pages, j.page.Number) // a page may come in pieces
 	rep.Read += len(j.page.Records)
 	rep.Total = max(rep.Total, j.page.Total)
-	rep.Written += j.batch.Len()
-	rep.Exploded += j.batch.Len() - j.mapped
+	rep.Written += len(j.items)
+	rep.Exploded += len(j.items) - j.mapped
 	rep.Filtered += j.filtered
 	rep.Rejected += len(j.rejected)
 	if r.retrying {
@@ -203,8 +197,11 @@ func (r *run) anyRejects() bool { return r.o.AnyRejects || r.retrying }
 // maxCauses is how many kinds of rejects a report tells apart.
 const maxCauses = 100
 
+// causeKey is what rejects of one kind have in common.
+type causeKey struct{ code, field string }
+
 func (r *run) cause(page *Page, one *rejected) {
-	key := one.code + "\x00" + one.field
+	key := causeKey{one.code, one.field}
 	if i, ok := r.causes[key]; ok {
 		r.report.Causes[i].Count++
 		return

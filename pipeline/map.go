@@ -21,12 +21,20 @@ type job struct {
 	done chan struct{}    // gets a value when the mapper is through
 
 	batch    Batch
-	items    []int // the record of each row of batch, by its index in the page
+	items    []int // the record of each row, by its index in the page
 	mapped   int   // records that made rows
 	filtered int   // records that made none
 	rejected []rejected
 	lines    []byte // the rejects as they will stand in the reject file
 	drift    drift  // what differs from the source's schema; the places are items of the page
+
+	encoded   []encoded // the rows, for each file of the run
+	onlyBytes bool      // batch stays empty: all there is of the rows is encoded
+	changed   bool      // the writer took rows out of batch
+}
+
+func newJob(p *Plan) *job {
+	return &job{dec: jsonrow.NewDecoder(p.projection), done: make(chan struct{}, 1)}
 }
 
 // rejected is a reject and its place in its page.
@@ -62,11 +70,15 @@ func (m *mapper) page(j *job) {
 	j.made.Reset()
 	m.machine.Arena, m.machine.Forms = &j.made, j.dec
 	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
-	j.items = j.items[:0]
+	j.items, j.changed = j.items[:0], false
+	for i := range j.encoded {
+		j.encoded[i].rows = j.encoded[i].rows[:0]
+	}
 	j.drift.reset()
 	j.mapped, j.filtered, j.rejected, j.lines = 0, 0, j.rejected[:0], j.lines[:0]
 	for i := range j.page.Records {
-		before, rows := len(j.batch.slab), len(j.items)
+		rows := len(j.items)
+		j.keep()
 		m.item = i
 		m.made = -1
 		why := m.record(j, &j.page.Records[i])
@@ -75,11 +87,10 @@ func (m *mapper) page(j *job) {
 		}
 		switch {
 		case why != nil:
-			j.batch.slab = j.batch.slab[:before]
-			j.items = j.items[:rows]
+			j.drop(rows)
 			j.rejected = append(j.rejected, rejected{item: i, key: m.ledgerKey(), reject: *why})
 			j.lines = appendReject(j.lines, m.plan.name, m.plan.From(), j.page, i, m.key(), *why)
-		case len(j.batch.slab) > before:
+		case len(j.items) > rows:
 			j.mapped++
 		default:
 			j.filtered++
@@ -182,8 +193,7 @@ func (m *mapper) rowOf(j *job) *reject {
 	if m.seen != nil {
 		m.seen.made(m)
 	}
-	j.batch.Append(m.row)
-	j.items = append(j.items, m.item)
+	j.add(m.item, m.row)
 	return nil
 }
 

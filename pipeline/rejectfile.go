@@ -27,7 +27,7 @@ type rejectFile struct {
 // only what changed, or the open rejects, changes it.
 func (r *run) openRejects() error {
 	path := r.o.World.OutPath(r.plan.rejects.path)
-	r.reject, r.causes = &rejectFile{path: path, last: r.o.Rejects}, map[string]int{}
+	r.reject, r.causes = &rejectFile{path: path, last: r.o.Rejects}, map[causeKey]int{}
 	if err := checkFolder(path); err != nil || r.o.Rejects {
 		return err
 	}

@@ -113,9 +113,9 @@ type run struct {
 	sinks    []Writer // all of them
 	files    []Writer // those that do not take rows one by one
 	reject   *rejectFile
-	earlier  *openRejects   // what an incremental run found; nil: none
-	find     *finder        // looks up originals; nil: it cannot
-	causes   map[string]int // index in report.Causes
+	earlier  *openRejects     // what an incremental run found; nil: none
+	find     *finder          // looks up originals; nil: it cannot
+	causes   map[causeKey]int // index in report.Causes
 	drift    drift
 	kept     kept
 	retrying bool // the records at hand are from the reject file

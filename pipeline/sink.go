@@ -53,6 +53,18 @@ type Writer interface {
 	Abort() error
 }
 
+// Encoder is a Writer whose rows are bytes, one row's the same whatever stands
+// before it. Mappers then encode the rows of their pages beside each other, while
+// the texts of a row are still close at hand, and the writer only appends them.
+type Encoder interface {
+	Writer
+	// EncodeRow appends a row to dst. Many goroutines call it at once.
+	EncodeRow(dst []byte, row []value.Value) []byte
+	// WriteEncoded takes, in the place of Write, what EncodeRow made of the next
+	// rows. It copies what it keeps.
+	WriteEncoded(ctx context.Context, rows []byte) error
+}
+
 // SinkConnector is what an entry of `sinks:` names.
 type SinkConnector struct {
 	Name    string

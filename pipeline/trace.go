@@ -8,7 +8,6 @@ import (
 	"errors"
 	"time"
 
-	"pipeline/pipeline/internal/jsonrow"
 	"pipeline/pipeline/value"
 )
 
@@ -168,7 +167,7 @@ type tracer struct {
 type try struct{ item, row int }
 
 func newTracer(p *Plan, now time.Time) *tracer {
-	t := &tracer{m: newMapper(p, now), j: &job{dec: jsonrow.NewDecoder(p.projection)}}
+	t := &tracer{m: newMapper(p, now), j: newJob(p)}
 	t.m.look = func() {
 		t.tries = append(t.tries, try{t.m.item, len(t.j.items)})
 		t.reads = append(t.reads, t.m.slots[:len(p.paths)]...)

@@ -25,7 +25,7 @@ import (
 
 // appender adds rows to a file.
 type appender struct {
-	*writer
+	encoder
 	notePath string // empty: nothing is kept
 	note     note
 	noted    bool
@@ -42,7 +42,7 @@ type note struct {
 func openAppend(ctx context.Context, w *writer, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	path := c.World.OutPath(w.options.Path)
 	doing := "append to " + path
-	a := &appender{writer: w, note: note{Started: c.World.Now}}
+	a := &appender{encoder: encoder{w}, note: note{Started: c.World.Now}}
 	last, err := a.load(c.State, path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)

@@ -95,7 +95,7 @@ func open(ctx context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
 		return nil, err
 	}
 	w := newWriter(out, o)
-	var opened pipeline.Writer = w
+	var opened pipeline.Writer = encoder{w}
 	switch o.Mode {
 	case modeAppend:
 		opened, err = openAppend(ctx, w, c)

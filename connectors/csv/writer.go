@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"pipeline/pipeline"
@@ -23,6 +24,9 @@ type writer struct {
 	delimiter []byte
 	newline   string
 	special   [256]bool // bytes that make quotes necessary; of the delimiter its first
+	edge      [256]bool // bytes at an end of a text that need a closer look
+	texts     bool      // texts are mostly written as they are
+	others    bool      // and so is what is neither text nor null, always
 	buf       []byte
 }
 
@@ -34,7 +38,41 @@ func newWriter(out *pipeline.Output, o Options) *writer {
 	for _, b := range []byte{'"', '\r', '\n', o.Delimiter[0]} {
 		w.special[b] = true
 	}
+	if o.Quote == "minimal" && fast {
+		w.findPlain()
+	}
 	return w
+}
+
+// findPlain finds out which cells are written without a look at what they come to.
+func (w *writer) findPlain() {
+	w.texts, w.edge = true, w.special
+	for _, b := range []byte{' ', '\t', '\\', bom[0]} {
+		w.edge[b] = true
+	}
+	if w.options.Formulas == "escape" {
+		for _, b := range []byte("=+-@") { // those of full width begin as the byte order mark does
+			w.edge[b] = true
+		}
+	}
+	d := w.delimiter[0] // and not in true, 1e9, 2006-01-02T15:04:05Z
+	w.others = (d|0x20 < 'a' || d|0x20 > 'z') && strings.IndexByte("0123456789+-.:", d) < 0
+}
+
+// isPlainText reports whether the cell of a text surely is the text, as most are.
+func (w *writer) isPlainText(text string) bool {
+	if text == "" {
+		return true
+	}
+	if w.edge[text[0]] || w.edge[text[len(text)-1]] {
+		return false
+	}
+	for i := range len(text) {
+		if w.special[text[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // appendHead appends what a file begins with.
@@ -52,7 +90,11 @@ func (w *writer) appendHeader(dst []byte, columns []pipeline.Column) []byte {
 	}
 	start := len(dst)
 	for i, c := range columns {
-		dst = w.appendCell(dst, i, value.Text(c.Name))
+		if i > 0 {
+			dst = append(dst, w.delimiter...)
+		}
+		name := value.Text(c.Name)
+		dst = w.appendCell(dst, &name)
 	}
 	return w.endRow(dst, start, len(columns))
 }
@@ -65,18 +107,38 @@ func (w *writer) appendName(dst []byte, c pipeline.Column) []byte {
 // Write appends the rows of b.
 func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 	for i := range b.Len() {
-		start, row := len(w.buf), b.Row(i)
-		for column, v := range row {
-			w.buf = w.appendCell(w.buf, column, v)
-		}
-		w.buf = w.endRow(w.buf, start, len(row))
-		if len(w.buf) >= bufferSize {
-			if err := w.drain(); err != nil {
-				return err
-			}
+		w.buf = w.EncodeRow(w.buf, b.Row(i))
+		if err := w.drainFull(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// EncodeRow appends a row to dst.
+func (w *writer) EncodeRow(dst []byte, row []value.Value) []byte {
+	start := len(dst)
+	for column := range row {
+		switch {
+		case column == 0:
+		case len(w.delimiter) == 1:
+			dst = append(dst, w.delimiter[0])
+		default:
+			dst = append(dst, w.delimiter...)
+		}
+		dst = w.appendCell(dst, &row[column])
+	}
+	return w.endRow(dst, start, len(row))
+}
+
+// encoder is a writer that takes rows as mappers encoded them. A merger is none:
+// it has to see the rows themselves.
+type encoder struct{ *writer }
+
+// WriteEncoded appends rows that EncodeRow made.
+func (e encoder) WriteEncoded(_ context.Context, rows []byte) error {
+	e.buf = append(e.buf, rows...)
+	return e.drainFull()
 }
 
 // Flush makes every row so far durable.
@@ -90,6 +152,14 @@ func (w *writer) Flush(context.Context) error {
 // Commit publishes what was flushed.
 func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
 
+// drainFull writes the buffer where there is enough in it.
+func (w *writer) drainFull() error {
+	if len(w.buf) < bufferSize {
+		return nil
+	}
+	return w.drain()
+}
+
 func (w *writer) drain() error {
 	n, err := w.to.Write(w.buf)
 	w.written += int64(n)
@@ -97,13 +167,20 @@ func (w *writer) drain() error {
 	return err
 }
 
-// appendCell appends v as the cell of that column.
-func (w *writer) appendCell(dst []byte, column int, v value.Value) []byte {
-	if column > 0 {
-		dst = append(dst, w.delimiter...)
+// appendCell appends v as a cell.
+func (w *writer) appendCell(dst []byte, v *value.Value) []byte {
+	switch v.Kind() {
+	case value.String:
+		if w.texts && w.isPlainText(v.Text()) {
+			return append(dst, v.Text()...)
+		}
+	case value.Boolean, value.Integer, value.Float, value.Number, value.Decimal, value.Date, value.Timestamp:
+		if w.others {
+			return v.AppendText(dst)
+		}
 	}
 	start := len(dst)
-	dst = w.appendText(dst, v)
+	dst = w.appendText(dst, *v)
 	if w.options.Quote == "all" || w.needsQuotes(dst[start:]) {
 		dst = quote(dst, start)
 	}

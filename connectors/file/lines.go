@@ -73,14 +73,31 @@ func (l *lines) page(page *pipeline.Page) error {
 	}
 	l.at.offset += int64(len(text))
 	for len(text) > 0 {
-		line, after, _ := bytes.Cut(text, []byte{'\n'})
+		end := bytes.IndexByte(text, '\n')
+		line := text
+		if end >= 0 {
+			line = text[:end]
+		}
+		text = text[min(len(line)+1, len(text)):]
 		l.at.line++
-		text = after
-		if line = bytes.TrimSuffix(line, []byte{'\r'}); len(bytes.TrimLeft(line, " \t")) > 0 {
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		if !isBlank(line) {
 			page.Records = append(page.Records, pipeline.Record{Text: line[:len(line):len(line)], Line: l.at.line})
 		}
 	}
 	return nil
+}
+
+// isBlank reports whether there is nothing but spaces and tabs in a line.
+func isBlank(line []byte) bool {
+	for _, b := range line {
+		if b != ' ' && b != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // text is the next lines: about as many as a page holds, or one that is longer.

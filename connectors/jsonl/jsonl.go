@@ -74,17 +74,26 @@ func newWriter(out *pipeline.Output, columns []pipeline.Column) *writer {
 // Write appends the rows of b.
 func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 	for i := range b.Len() {
-		for column, v := range b.Row(i) {
-			w.buf = v.AppendJSON(append(w.buf, w.before[column]...))
-		}
-		w.buf = append(w.buf, "}\n"...)
-		if len(w.buf) >= bufferSize {
-			if err := w.drain(); err != nil {
-				return err
-			}
+		w.buf = w.EncodeRow(w.buf, b.Row(i))
+		if err := w.drainFull(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// EncodeRow appends a row to dst.
+func (w *writer) EncodeRow(dst []byte, row []value.Value) []byte {
+	for column, v := range row {
+		dst = v.AppendJSON(append(dst, w.before[column]...))
+	}
+	return append(dst, "}\n"...)
+}
+
+// WriteEncoded appends rows that EncodeRow made.
+func (w *writer) WriteEncoded(_ context.Context, rows []byte) error {
+	w.buf = append(w.buf, rows...)
+	return w.drainFull()
 }
 
 // Flush makes every row so far durable.
@@ -97,6 +106,14 @@ func (w *writer) Flush(context.Context) error {
 
 // Commit publishes what was flushed.
 func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
+
+// drainFull writes the buffer where there is enough in it.
+func (w *writer) drainFull() error {
+	if len(w.buf) < bufferSize {
+		return nil
+	}
+	return w.drain()
+}
 
 func (w *writer) drain() error {
 	_, err := w.Output.Write(w.buf)

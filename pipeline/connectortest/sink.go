@@ -25,6 +25,7 @@ func FileSink(t *testing.T, c pipeline.SinkConnector, path string, options pipel
 	s := &sinkTest{connector: c, path: path, options: all}
 	t.Run("whole or not at all", s.whole)
 	t.Run("the same bytes twice", s.same)
+	t.Run("the same bytes from mappers", s.encoded)
 	t.Run("abort leaves what was there", s.abort)
 	t.Run("commit twice", s.commitTwice)
 	t.Run("no rows", s.empty)
@@ -55,7 +56,13 @@ func (s *sinkTest) open(t *testing.T, dir string) pipeline.Writer {
 
 func write(t *testing.T, w pipeline.Writer, from, rows int) {
 	t.Helper()
-	b := pipeline.Batch{Columns: columns}
+	if err := w.Write(t.Context(), rowsFrom(from, rows)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rowsFrom(from, rows int) *pipeline.Batch {
+	b := &pipeline.Batch{Columns: columns}
 	for i := from; i < from+rows; i++ {
 		name := value.Text("Zoë, \"the\" one\n")
 		if i%3 == 0 {
@@ -63,9 +70,7 @@ func write(t *testing.T, w pipeline.Writer, from, rows int) {
 		}
 		b.Append([]value.Value{value.Int(int64(i)), name})
 	}
-	if err := w.Write(t.Context(), &b); err != nil {
-		t.Fatal(err)
-	}
+	return b
 }
 
 // publish writes rows in several batches and returns the file.
@@ -75,6 +80,12 @@ func (s *sinkTest) publish(t *testing.T, dir string, rows int) []byte {
 	for from := 0; from < rows; from += 7 {
 		write(t, w, from, min(7, rows-from))
 	}
+	return s.published(t, w, dir)
+}
+
+// published publishes what w was given and returns the file.
+func (s *sinkTest) published(t *testing.T, w pipeline.Writer, dir string) []byte {
+	t.Helper()
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +135,28 @@ func (s *sinkTest) whole(t *testing.T) {
 func (s *sinkTest) same(t *testing.T) {
 	if !bytes.Equal(s.publish(t, t.TempDir(), 1000), s.publish(t, t.TempDir(), 1000)) {
 		t.Error("the same rows gave different bytes")
+	}
+}
+
+// encoded gives an Encoder its rows as bytes.
+func (s *sinkTest) encoded(t *testing.T) {
+	dir := t.TempDir()
+	w := s.open(t, dir)
+	e, ok := w.(pipeline.Encoder)
+	if !ok {
+		t.Skip("it is no Encoder")
+	}
+	for from := 0; from < 1000; from += 10 {
+		b, page := rowsFrom(from, 10), []byte(nil)
+		for i := range b.Len() {
+			page = e.EncodeRow(page, b.Row(i))
+		}
+		if err := e.WriteEncoded(t.Context(), page); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.published(t, w, dir); !bytes.Equal(got, s.publish(t, t.TempDir(), 1000)) {
+		t.Error("rows that were encoded before gave other bytes")
 	}
 }
 

@@ -150,6 +150,9 @@ func (d *directing) binary(n *ast.BinaryNode) direct {
 	if list, ok := n.Right.(*ast.ArrayNode); ok && n.Operator == "in" {
 		return d.in(n.Left, list)
 	}
+	if parts := addends(n); parts != nil {
+		return d.concat(parts)
+	}
 	sides := d.nodes(n.Left, n.Right)
 	if sides == nil {
 		return nil

@@ -3,9 +3,11 @@
 package expression
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -13,24 +15,33 @@ import (
 	"pipeline/pipeline/value"
 )
 
-// directFunction works on arguments that are there.
-type directFunction func(m *Machine, args []value.Value) (value.Value, bool)
+// unaryFunction works on one argument that is there, directFunction on several.
+type (
+	unaryFunction  func(m *Machine, v value.Value) (value.Value, bool)
+	directFunction func(m *Machine, args []value.Value) (value.Value, bool)
+)
 
-// directFunctions are those without a list among their arguments.
+// unaryFunctions are those of one argument that is no list.
+var unaryFunctions = sync.OnceValue(func() map[string]unaryFunction {
+	return map[string]unaryFunction{
+		"trim":   textDirect(func(_ *Arena, s string) string { return trimBlank(s) }),
+		"lower":  textDirect((*Arena).lower),
+		"upper":  textDirect((*Arena).upper),
+		"title":  textDirect(func(_ *Arena, s string) string { return title(s) }),
+		"squash": textDirect((*Arena).squash),
+		"string": directString,
+		"email":  directEmail,
+		"number": directNumber,
+		"len":    directLen,
+	}
+})
+
+// directFunctions are the others.
 var directFunctions = sync.OnceValue(func() map[string]directFunction {
 	return map[string]directFunction{
-		"trim":      textDirect(func(_ *Arena, s string) string { return trimBlank(s) }),
-		"lower":     textDirect((*Arena).lower),
-		"upper":     textDirect((*Arena).upper),
-		"title":     textDirect(func(_ *Arena, s string) string { return title(s) }),
-		"squash":    textDirect((*Arena).squash),
-		"string":    directString,
-		"email":     directEmail,
-		"number":    directNumber,
 		"date":      directDate,
 		"timestamp": directTimestamp,
 		"truncate":  directTruncate,
-		"len":       directLen,
 	}
 })
 
@@ -44,12 +55,15 @@ func (d *directing) call(n *ast.CallNode) direct {
 	case "lookup":
 		return d.lookup(n)
 	}
-	f := directFunctions()[name]
-	if f == nil {
-		return nil
-	}
 	args := d.nodes(n.Arguments...)
 	if args == nil {
+		return nil
+	}
+	if f := unaryFunctions()[name]; f != nil && len(args) == 1 {
+		return unary(f, args[0])
+	}
+	f := directFunctions()[name]
+	if f == nil {
 		return nil
 	}
 	return func(m *Machine) (value.Value, bool) {
@@ -67,50 +81,84 @@ func (d *directing) call(n *ast.CallNode) direct {
 	}
 }
 
+func unary(f unaryFunction, of direct) direct {
+	return func(m *Machine) (value.Value, bool) {
+		v, ok := of(m)
+		if !ok {
+			return v, false
+		}
+		return f(m, v)
+	}
+}
+
 // textDirect is a function from text to text.
-func textDirect(f func(a *Arena, s string) string) directFunction {
-	return func(m *Machine, args []value.Value) (value.Value, bool) {
-		if !m.look(args[0]) {
+func textDirect(f func(a *Arena, s string) string) unaryFunction {
+	return func(m *Machine, v value.Value) (value.Value, bool) {
+		if !m.look(v) {
 			return value.Value{}, false
 		}
-		return value.Text(f(m.Arena, args[0].Text())), true
+		return value.Text(f(m.Arena, v.Text())), true
 	}
 }
 
 // trimBlank is strings.TrimFunc(s, isBlank); most texts begin and end with a
-// letter.
+// letter, behind ASCII blanks at most.
 func trimBlank(s string) string {
-	if s == "" || s[0] > ' ' && s[0] < 0x7f && s[len(s)-1] > ' ' && s[len(s)-1] < 0x7f {
+	for s != "" && isASCIIBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isASCIIBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	if s == "" || s[0] < utf8.RuneSelf && s[len(s)-1] < utf8.RuneSelf {
 		return s
 	}
 	return strings.TrimFunc(s, isBlank)
 }
 
-// lower and upper change ASCII texts here, and leave others to package strings.
-func (a *Arena) lower(s string) string {
-	return a.cased(s, 'A', 'Z', strings.ToLower)
-}
+func isASCIIBlank(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
 
-func (a *Arena) upper(s string) string {
-	return a.cased(s, 'a', 'z', strings.ToUpper)
-}
+func (a *Arena) lower(s string) string { return a.cased(s, 'A', unicode.ToLower) }
 
-func (a *Arena) cased(s string, from, to byte, whole func(string) string) string {
-	changes := false
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return whole(s)
-		}
-		changes = changes || s[i] >= from && s[i] <= to
+func (a *Arena) upper(s string) string { return a.cased(s, 'a', unicode.ToUpper) }
+
+// cased changes the case of the 26 letters from first, eight bytes at a time, and of
+// texts beyond ASCII with to.
+func (a *Arena) cased(s string, first byte, to func(rune) rune) string {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	atLeast, above := uint64(0x80-first)*ones, uint64(0x80-first-26)*ones
+	b := append(a.room(len(s)), s...)
+	var changed, other uint64
+	word := func(w uint64) uint64 { // a byte below 0x80 carries nothing into the next one
+		letters := (w + atLeast) &^ (w + above) & high
+		changed |= letters
+		other |= w & high
+		return w ^ letters>>2
 	}
-	if !changes {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], word(binary.LittleEndian.Uint64(b[i:])))
+	}
+	for ; i < len(b); i++ {
+		b[i] = byte(word(uint64(b[i])))
+	}
+	switch {
+	case other != 0:
+		return a.mapped(s, to)
+	case changed == 0:
 		return s
 	}
-	b := append(a.room(len(s)), s...)
-	for i, c := range b {
-		if c >= from && c <= to {
-			b[i] = c ^ ' '
-		}
+	return a.text(b)
+}
+
+// mapped is strings.Map into the arena.
+func (a *Arena) mapped(s string, to func(rune) rune) string {
+	b := a.room(len(s) + len(s)/2) // Ⱥ has two bytes, ⱥ three
+	for _, r := range s {
+		b = utf8.AppendRune(b, to(r))
+	}
+	if string(b) == s {
+		return s
 	}
 	return a.text(b)
 }
@@ -131,8 +179,7 @@ func (a *Arena) squash(s string) string {
 	return s
 }
 
-func directString(m *Machine, args []value.Value) (value.Value, bool) {
-	v := args[0]
+func directString(m *Machine, v value.Value) (value.Value, bool) {
 	switch v.Kind() {
 	case value.String:
 		return v, true
@@ -147,14 +194,14 @@ func directString(m *Machine, args []value.Value) (value.Value, bool) {
 }
 
 // directEmail is email() of an address that is written as it should be.
-func directEmail(m *Machine, args []value.Value) (value.Value, bool) {
-	if args[0].IsNull() {
-		return args[0], true
+func directEmail(m *Machine, v value.Value) (value.Value, bool) {
+	if v.IsNull() {
+		return v, true
 	}
-	if !m.look(args[0]) {
+	if !m.look(v) {
 		return value.Value{}, false
 	}
-	address := m.Arena.lower(trimBlank(args[0].Text()))
+	address := m.Arena.lower(trimBlank(v.Text()))
 	local, domain, ok := strings.Cut(address, "@")
 	if !ok || len(address) > 254 || !plausibleLocal(local) || !plausibleDomain(domain) {
 		return value.Value{}, true
@@ -162,8 +209,7 @@ func directEmail(m *Machine, args []value.Value) (value.Value, bool) {
 	return value.Text(address), true
 }
 
-func directNumber(m *Machine, args []value.Value) (value.Value, bool) {
-	v := args[0]
+func directNumber(m *Machine, v value.Value) (value.Value, bool) {
 	switch v.Kind() {
 	case value.Null, value.Integer, value.Float, value.Number:
 		return v, true
@@ -225,8 +271,8 @@ func directTruncate(m *Machine, args []value.Value) (value.Value, bool) {
 	return value.Text(sliceText(s, nil, &n.i)), true
 }
 
-func directLen(m *Machine, args []value.Value) (value.Value, bool) {
-	return value.Int(int64(utf8.RuneCountInString(args[0].Text()))), m.look(args[0])
+func directLen(m *Machine, v value.Value) (value.Value, bool) {
+	return value.Int(int64(utf8.RuneCountInString(v.Text()))), m.look(v)
 }
 
 func (d *directing) lookup(n *ast.CallNode) direct {

@@ -4,9 +4,12 @@ package expression
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/expr-lang/expr/ast"
 
 	"pipeline/pipeline/value"
 )
@@ -51,6 +54,55 @@ func directPlus(m *Machine, a, b value.Value) (value.Value, bool) {
 		return value.Value{}, false
 	}
 	return value.Text(m.Arena.text(append(append(m.Arena.room(len(s)+len(t)), s...), t...))), true
+}
+
+// addends are the parts of a + b + … where one is written as a text, so that all have
+// to be texts; nil for another +, or one of two parts.
+func addends(n ast.Node) []ast.Node {
+	var parts []ast.Node
+	literal := false
+	for {
+		b, ok := n.(*ast.BinaryNode)
+		if !ok || b.Operator != "+" {
+			break
+		}
+		parts, n = append(parts, b.Right), b.Left
+	}
+	parts = append(parts, n)
+	slices.Reverse(parts)
+	for _, part := range parts {
+		_, isText := part.(*ast.StringNode)
+		literal = literal || isText
+	}
+	if !literal || len(parts) < 3 {
+		return nil
+	}
+	return parts
+}
+
+// concat joins several texts at once.
+func (d *directing) concat(parts []ast.Node) direct {
+	texts := d.nodes(parts...)
+	if texts == nil {
+		return nil
+	}
+	return func(m *Machine) (value.Value, bool) {
+		base, size := len(m.stack), 0
+		for _, text := range texts {
+			v, ok := text(m)
+			if !ok || !m.look(v) {
+				return v, false
+			}
+			m.stack = append(m.stack, v)
+			size += len(v.Text())
+		}
+		b := m.Arena.room(size)
+		for _, v := range m.stack[base:] {
+			b = append(b, v.Text()...)
+		}
+		m.stack = m.stack[:base]
+		return value.Text(m.Arena.text(b)), true
+	}
 }
 
 func directTexts(holds func(s, t string) bool) directOperator {

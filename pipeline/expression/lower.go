@@ -71,7 +71,7 @@ func lower(src string, tree ast.Node, c *checker) (p *Program, err error) {
 	}()
 	root := l.node(tree)
 	p.branches = l.branches
-	if len(p.branches) == 0 { // which only the VM can follow
+	if fast && len(p.branches) == 0 { // which only the VM can follow
 		p.direct = l.shortcut(tree)
 	}
 	config := conf.New(map[string]any{})

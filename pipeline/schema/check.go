@@ -21,9 +21,21 @@ func always(code, reason string) check {
 	return func(value.Value) (string, string) { return code, reason }
 }
 
+// rule adds a check to the kinds of values that have one of these JSON types: most
+// values of a row have nothing to be asked.
+func (c *columnCheck) rule(of types, broken check) {
+	for kind := range c.checks {
+		if typeOfKind(value.Kind(kind))&of != 0 {
+			c.checks[kind] = append(c.checks[kind], broken)
+		}
+	}
+}
+
 // typeOfValue is the JSON type a value has where it is written as JSON.
-func typeOfValue(v value.Value) types {
-	switch v.Kind() {
+func typeOfValue(v value.Value) types { return typeOfKind(v.Kind()) }
+
+func typeOfKind(kind value.Kind) types {
+	switch kind {
 	case value.Boolean:
 		return boolean
 	case value.Integer:
@@ -45,12 +57,12 @@ func typeOfValue(v value.Value) types {
 func (c *columnCheck) add(s *jsonschema.Schema) {
 	if s.Bool != nil {
 		if !*s.Bool {
-			c.checks = append(c.checks, always("schema-rule", "is not allowed by the schema"))
+			c.rule(anything, always("schema-rule", "is not allowed by the schema"))
 		}
 		return
 	}
 	if s.Types != nil {
-		c.checks = append(c.checks, typeCheck(s.Types.ToStrings()))
+		c.typed(s.Types.ToStrings())
 	}
 	if s.Const != nil {
 		c.oneOf("schema-const", []any{*s.Const})
@@ -59,13 +71,13 @@ func (c *columnCheck) add(s *jsonschema.Schema) {
 		c.oneOf("schema-enum", s.Enum.Values)
 	}
 	if s.Format != nil {
-		c.checks = append(c.checks, formatCheck(s.Format))
+		c.rule(text, formatCheck(s.Format))
 	}
 	if s.MinLength != nil || s.MaxLength != nil {
-		c.checks = append(c.checks, lengthCheck(s.MinLength, s.MaxLength))
+		c.rule(text, lengthCheck(s.MinLength, s.MaxLength))
 	}
 	if s.Pattern != nil {
-		c.checks = append(c.checks, patternCheck(s.Pattern))
+		c.rule(text, patternCheck(s.Pattern))
 	}
 	c.addNumeric(s)
 	c.deep = c.deep || isComposed(s)
@@ -81,8 +93,17 @@ func hasInside(s *jsonschema.Schema) bool {
 		len(s.Dependencies) > 0 || len(s.DependentRequired) > 0 || len(s.DependentSchemas) > 0 || s.UnevaluatedProperties != nil
 }
 
-func typeCheck(names []string) check {
+// typed adds a check of the type, to the kinds that do not settle it by themselves.
+func (c *columnCheck) typed(names []string) {
 	set := typesOf(names)
+	unsettled := anything &^ set
+	if set&number == whole {
+		unsettled |= number
+	}
+	c.rule(unsettled, typeCheck(names, set))
+}
+
+func typeCheck(names []string, set types) check {
 	return func(v value.Value) (string, string) {
 		is := typeOfValue(v)
 		if is == number && set&number == whole {
@@ -163,14 +184,17 @@ func lengthCheck(least, most *int) check {
 }
 
 func patternCheck(re jsonschema.Regexp) check {
-	fast := newMatcher(re.String())
+	var quick *matcher
+	if fast {
+		quick = newMatcher(re.String())
+	}
 	reason := "does not match the pattern " + cut(re.String(), 60)
 	return func(v value.Value) (string, string) {
 		s, ok := textOf(v)
 		if !ok {
 			return "", ""
 		}
-		matched, known := fast.match(s)
+		matched, known := quick.match(s)
 		if !known {
 			matched = re.MatchString(s)
 		}
@@ -189,7 +213,7 @@ func (c *columnCheck) oneOf(code string, values []any) {
 	if len(words) == 0 {
 		reason = "is there, and only null is allowed"
 	}
-	c.checks = append(c.checks, func(v value.Value) (string, string) {
+	c.rule(anything, func(v value.Value) (string, string) {
 		if e.has(v) {
 			return "", ""
 		}
@@ -289,8 +313,8 @@ func (c *columnCheck) addNumeric(s *jsonschema.Schema) {
 		return
 	}
 	reason := "is not a multiple of " + cut(words, 40)
-	c.checks = append(c.checks, func(v value.Value) (string, string) {
-		if typeOfValue(v)&number != 0 && !isMultiple(v, step) {
+	c.rule(number, func(v value.Value) (string, string) {
+		if !isMultiple(v, step) {
 			return "schema-multiple", reason
 		}
 		return "", ""
@@ -304,8 +328,8 @@ func (c *columnCheck) bound(limit *big.Rat, words string, ok func(order int) boo
 	}
 	n, text := numeralOf(limit)
 	reason := strings.Replace(words, "%", cut(text, 40), 1)
-	c.checks = append(c.checks, func(v value.Value) (string, string) {
-		if typeOfValue(v)&number != 0 && !ok(compare(v, n)) {
+	c.rule(number, func(v value.Value) (string, string) {
+		if !ok(compare(v, n)) {
 			return "schema-range", reason
 		}
 		return "", ""

@@ -1,22 +1,31 @@
 package schema
 
-import "regexp/syntax"
+import (
+	"regexp/syntax"
+	"unicode"
+	"unicode/utf8"
+)
 
 // pattern.go: the patterns of most schemas are a row of character classes, as in
 // ^[A-Z]{2}$ or ^[^@ ]+@[^@ ]+\.[^@ ]+$. Those are matched by shifting bits, one
 // step per character (Baeza-Yates and Gonnet, 1992), ten times faster than
-// regexp. Whatever is not ASCII, in pattern or text, is left to regexp.
+// regexp. Characters that are not ASCII count as one, other: a pattern that tells
+// them apart is left to regexp where a text has one.
 
 // matcher is a pattern as a row of positions. State i is "positions before i
 // are matched", so the last state is a match.
 type matcher struct {
-	class    [128]uint64 // of a character: the positions that take it
+	class    [256]uint64 // of a byte below other, and of other: the positions that take it
 	repeated uint64      // positions that may take more than one character
 	optional uint64      // positions that may take none
 	size     int
 	fromHere bool // anchored at the start
 	toEnd    bool // anchored at the end
+	ascii    bool // it tells other characters apart
 }
+
+// other stands for every character that is not ASCII.
+const other = utf8.RuneSelf
 
 // newMatcher is nil where the pattern is no such row.
 func newMatcher(pattern string) *matcher {
@@ -51,11 +60,10 @@ func (m *matcher) add(re *syntax.Regexp) bool {
 	case syntax.OpLiteral:
 		for _, r := range re.Rune {
 			one := []rune{r, r}
-			if re.Flags&syntax.FoldCase != 0 && r >= 128 {
-				return false
-			}
-			if re.Flags&syntax.FoldCase != 0 && (r|0x20) >= 'a' && (r|0x20) <= 'z' {
-				one = []rune{r &^ 0x20, r &^ 0x20, r | 0x20, r | 0x20}
+			if re.Flags&syntax.FoldCase != 0 {
+				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+					one = append(one, f, f) // of k the Kelvin sign, too
+				}
 			}
 			if !m.position(one, false, false) {
 				return false
@@ -105,9 +113,9 @@ func classOf(re *syntax.Regexp) ([]rune, bool) {
 	case re.Op == syntax.OpCharClass:
 		return re.Rune, true
 	case re.Op == syntax.OpAnyChar:
-		return []rune{0, 127}, true
+		return []rune{0, utf8.MaxRune}, true
 	case re.Op == syntax.OpAnyCharNotNL:
-		return []rune{0, '\n' - 1, '\n' + 1, 127}, true
+		return []rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune}, true
 	case re.Op == syntax.OpLiteral && len(re.Rune) == 1 && re.Flags&syntax.FoldCase == 0:
 		return []rune{re.Rune[0], re.Rune[0]}, true
 	default:
@@ -121,10 +129,19 @@ func (m *matcher) position(class []rune, repeated, optional bool) bool {
 	}
 	bit := uint64(1) << m.size
 	m.size++
+	others := 0 // how many characters of the class are not ASCII
 	for i := 0; i+1 < len(class); i += 2 {
-		for r := class[i]; r <= min(class[i+1], 127); r++ {
+		for r := class[i]; r <= min(class[i+1], other-1); r++ {
 			m.class[r] |= bit
 		}
+		others += int(max(0, class[i+1]-max(class[i], other)+1))
+	}
+	switch others {
+	case 0:
+	case utf8.MaxRune - other + 1:
+		m.class[other] |= bit
+	default:
+		m.ascii = true
 	}
 	if repeated {
 		m.repeated |= bit
@@ -141,22 +158,29 @@ func (m *matcher) match(s string) (matched, known bool) {
 		return false, false
 	}
 	start := m.skip(1)
-	end := uint64(1) << m.size
-	state := start
-	for i := range len(s) {
-		c := s[i]
-		if c >= 128 {
-			return false, false
-		}
+	state, again, end := start, start, uint64(1)<<m.size
+	if m.fromHere {
+		again = 0
+	}
+	class, repeated, optional := &m.class, m.repeated, m.optional
+	for i := 0; i < len(s); i++ {
 		if !m.toEnd && state&end != 0 {
 			break
 		}
-		taken := state & m.class[c]
-		state = m.skip(taken<<1 | taken&m.repeated)
-		if !m.fromHere {
-			state |= start
+		c := s[i]
+		if c >= other {
+			if m.ascii {
+				return false, false
+			}
+			_, size := utf8.DecodeRuneInString(s[i:])
+			c, i = other, i+size-1
 		}
-		if state == 0 {
+		taken := state & class[c]
+		state = taken<<1 | taken&repeated
+		if optional != 0 {
+			state = m.skip(state)
+		}
+		if state |= again; state == 0 {
 			return false, true
 		}
 	}

@@ -17,7 +17,8 @@ type RowCheck struct {
 type columnCheck struct {
 	name               string
 	required, nullable bool
-	checks             []check // of what is not null
+	checks             [value.JSON + 1][]check // of what is not null, by its kind
+	settled            [value.JSON + 1]bool    // kinds of which every value is right
 	schemas            []*jsonschema.Schema
 	deep               bool // the checks do not say all: run schemas themselves
 	deepInside         bool // they do not for lists and objects
@@ -66,11 +67,14 @@ func compileColumn(name string, p property) columnCheck {
 	c := columnCheck{name: name, required: p.required, schemas: p.schemas, nullable: acceptsNull(p.schemas)}
 	if p.forbidden {
 		c.nullable = false
-		c.checks = []check{always("schema-rule", "is not among the properties that the schema allows")}
+		c.rule(anything, always("schema-rule", "is not among the properties that the schema allows"))
 		return c
 	}
 	for _, part := range parts(p.schemas...) {
 		c.add(part)
+	}
+	for kind := value.Boolean; kind < value.JSON; kind++ {
+		c.settled[kind] = fast && len(c.checks[kind]) == 0 && !c.deep && !(kind == value.List && c.deepInside)
 	}
 	return c
 }
@@ -96,7 +100,11 @@ func isComposed(s *jsonschema.Schema) bool {
 // allocation where all its rules are compiled; Schema.Compile says which.
 func (c *RowCheck) Check(row []value.Value) *Violation {
 	for i := range c.columns {
-		if v := c.columns[i].check(row[i], c.schema); v != nil {
+		column := &c.columns[i]
+		if column.settled[row[i].Kind()] {
+			continue
+		}
+		if v := column.check(row[i], c.schema); v != nil {
 			v.Column = i
 			return v
 		}
@@ -128,16 +136,47 @@ func (c *columnCheck) check(v value.Value, s *Schema) *Violation {
 	case value.Invalid:
 		return &Violation{Code: "schema-type", Reason: "is out of reach: its path leads through what is not an object"}
 	}
-	for _, check := range c.checks {
-		if code, reason := check(v); code != "" {
-			return &Violation{Code: code, Reason: reason}
-		}
+	if !fast && c.inPlain(v) {
+		return c.checkPlain(v, s)
+	}
+	if broken := c.checkRules(v); broken != nil {
+		return broken
 	}
 	inside := v.Kind() == value.List || v.Kind() == value.JSON
 	if c.deep || inside && c.deepInside {
 		return c.checkDeep(v, s)
 	}
 	return nil
+}
+
+// checkRules runs what is compiled.
+func (c *columnCheck) checkRules(v value.Value) *Violation {
+	for _, broken := range c.checks[v.Kind()] {
+		if code, reason := broken(v); code != "" {
+			return &Violation{Code: code, Reason: reason}
+		}
+	}
+	return nil
+}
+
+// inPlain reports whether the schemas can take a value: a number of a million digits
+// they cannot.
+func (c *columnCheck) inPlain(v value.Value) bool {
+	_, unreadable := decode(v)
+	return unreadable == nil && len(c.schemas) > 0
+}
+
+// checkPlain leaves to the schemas whether a value is right; what is compiled has
+// the better words for what is wrong.
+func (c *columnCheck) checkPlain(v value.Value, s *Schema) *Violation {
+	broken := c.checkDeep(v, s)
+	if broken == nil {
+		return nil
+	}
+	if words := c.checkRules(v); words != nil {
+		return words
+	}
+	return broken
 }
 
 const isMissing = "is missing, and the schema requires it"

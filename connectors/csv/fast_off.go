@@ -1,0 +1,5 @@
+//go:build plain
+
+package csv
+
+const fast = false

@@ -1,0 +1,5 @@
+//go:build plain
+
+package pipeline
+
+const fast = false

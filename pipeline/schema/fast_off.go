@@ -1,0 +1,5 @@
+//go:build plain
+
+package schema
+
+const fast = false

@@ -27,6 +27,7 @@ type job struct {
 	rejected []rejected
 	lines    []byte // the rejects as they will stand in the reject file
 	drift    drift  // what differs from the source's schema; the places are items of the page
+	out      outgoing
 }
 
 // rejected is a reject and its place in its page.

@@ -18,7 +18,7 @@ import (
 
 // What may be on its way to receivers at once.
 const (
-	maxSending = 4 << 20         // bytes of records
+	maxSending = 3 << 20         // bytes of records
 	leastPage  = maxSending / 64 // what a page counts for, however small it is
 )
 

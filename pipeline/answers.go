@@ -16,7 +16,7 @@ import (
 // takes memory, and a run that dies repeats what is not recorded.
 const (
 	recordAfter = 10 * time.Millisecond
-	recordRows  = 128
+	recordRows  = 256
 )
 
 // answers takes the answers of one sink. What is below the channels belongs to the

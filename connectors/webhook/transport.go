@@ -30,16 +30,8 @@ func newTransport(p params, resolver *net.Resolver) *http.Transport {
 		MaxConnsPerHost:        1,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        writeBuffer(p), // most requests are one write
-		DisableCompression:     true,           // of the answer little is read
+		DisableCompression:     true, // of the answer little is read
 	}
-}
-
-func writeBuffer(p params) int {
-	if p.batch == 1 {
-		return 4 << 10
-	}
-	return 64 << 10
 }
 
 // timeLimit ends a request that takes too long. A context with a deadline for each

@@ -47,33 +47,12 @@ type delivery struct {
 	unknownKey bool  // a reject's key is not known, so that what is gone is not either
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
-	row        []byte
-	batch      Batch // what is left of a page for one sink
-}
-
-// rowSink is a sink that takes rows one by one, with what it was given before.
-type rowSink struct {
-	Writer
-	target  string // for people
-	address string // for the ledger
-	deletes bool
-	atOnce  int         // rows that are given to it before they are recorded
-	run     *ledger.Run // nil: nothing is remembered in this run
-
-	entries []ledger.Entry
-	known   []bool
 }
 
 // hashed is an address as the ledger keeps it: it may hold a secret.
 func hashed(address string) string {
 	sum := sha256.Sum256([]byte(address))
 	return hex.EncodeToString(sum[:16])
-}
-
-// atOnce is how many rows a sink is given before they are recorded: few, so that
-// a run that dies repeats few, and enough for all that it does at once.
-func atOnce(o Options) int {
-	return max(32, 4*int(max(1, o.Int("batch"))*max(1, o.Int("concurrency"))))
 }
 
 // openDelivery opens the ledger, where there are sinks that need one.
@@ -138,6 +117,7 @@ func (p *Plan) keyDefinition() string {
 
 // unique rejects the records of a page that have a key for the second time.
 func (r *run) unique(j *job) error {
+	j.out.reset()
 	if r.delivery.seen == nil {
 		return nil
 	}
@@ -157,8 +137,7 @@ func (r *run) unique(j *job) error {
 		if err := rejects(j.items[row]); err != nil {
 			return err
 		}
-		r.delivery.row = AppendKey(r.delivery.row[:0], j.batch.Row(row), r.plan.key)
-		added, err := r.delivery.seen.Add(slices.Clone(r.delivery.row))
+		added, err := r.delivery.seen.Add(j.out.addKey(j.batch.Row(row), r.plan.key))
 		if err != nil {
 			return err
 		}
@@ -195,6 +174,7 @@ func (r *run) rejectRows(j *job, item int, why func(row []value.Value) reject) {
 	n := len(j.batch.Columns)
 	j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
 	j.items = slices.Delete(j.items, first, last)
+	j.out.remove(first, last)
 	j.mapped--
 	j.changed = true
 }
@@ -212,120 +192,13 @@ func (p *Plan) keyObject(row []value.Value) []byte {
 	return append(dst, '}')
 }
 
-// deliver gives the rows of a page to the row sinks: those that are new or have
-// changed. Rows that a receiver refuses for good become rejects.
-func (r *run) deliver(ctx context.Context, j *job) error {
-	for _, s := range r.delivery.sinks {
-		if err := r.deliverTo(ctx, s, j); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) deliverTo(ctx context.Context, s *rowSink, j *job) error {
-	if err := r.changed(s, j); err != nil {
-		return err
-	}
-	d := &r.delivery
-	d.batch = Batch{Columns: j.batch.Columns, slab: d.batch.slab[:0]}
-	var rows []int // of the page, by row of d.batch
-	for row := range j.batch.Len() {
-		if !s.known[row] {
-			d.batch.Append(j.batch.Row(row))
-			rows = append(rows, row)
-		}
-	}
-	r.report.Unchanged += j.batch.Len() - len(rows)
-	if len(rows) == 0 {
-		return nil
-	}
-	var refused []RefusedRow
-	for from := 0; from < len(rows); from += s.atOnce {
-		to := min(from+s.atOnce, len(rows))
-		some, err := r.deliverSome(ctx, s, from, rows[from:to])
-		refused = append(refused, some...)
-		if err != nil {
-			return err
-		}
-		// a count of rejects ends the run at once, and not when the page is through
-		if max := r.plan.rejects.maxCount; max >= 0 && r.report.Rejected+len(j.rejected)+len(refused) > max && !r.anyRejects() {
-			break
-		}
-	}
-	if len(refused) > 0 {
-		r.refuse(j, s, rows, refused)
-	}
-	return nil
-}
-
-// deliverSome gives some rows of d.batch, which are rows of the page by their
-// index, to a sink, and records what was delivered.
-func (r *run) deliverSome(ctx context.Context, s *rowSink, from int, rows []int) ([]RefusedRow, error) {
-	all := &r.delivery.batch
-	n := len(all.Columns)
-	err := s.Write(ctx, &Batch{Columns: all.Columns, slab: all.slab[from*n : (from+len(rows))*n]})
-	refused, only := err.(*Refused) //nolint:errorlint // joined with another error it is that error that counts
-	if err != nil && !only {
-		return nil, err
-	}
-	if refused == nil {
-		refused = &Refused{}
-	}
-	delivered := make([]ledger.Entry, 0, len(rows))
-	for i, row := range rows {
-		if !slices.ContainsFunc(refused.Rows, func(one RefusedRow) bool { return one.Row == i }) {
-			delivered = append(delivered, s.entries[row])
-		}
-	}
-	if s.run != nil {
-		if err := s.run.Delivered(delivered); err != nil {
-			return nil, err
-		}
-	}
-	for i := range refused.Rows {
-		refused.Rows[i].Row += from
-	}
-	return refused.Rows, nil
-}
-
-// changed fills s.entries and s.known for the rows of the page.
-func (r *run) changed(s *rowSink, j *job) error {
-	s.entries, s.known = s.entries[:0], s.known[:0]
-	for row := range j.batch.Len() {
-		values := j.batch.Row(row)
-		r.delivery.row = AppendRow(r.delivery.row[:0], j.batch.Columns, values)
-		s.entries = append(s.entries, ledger.Entry{Key: AppendKey(nil, values, r.plan.key), Row: ledger.Sum(r.delivery.row)})
-	}
-	if s.run == nil {
-		s.known = append(s.known, make([]bool, len(s.entries))...)
-		return nil
-	}
-	var err error
-	s.known, err = s.run.Unchanged(s.known, s.entries)
-	return err
-}
-
-// AppendRow appends a row as a JSON object, the columns in their order.
-func AppendRow(dst []byte, columns []Column, row []value.Value) []byte {
-	dst = append(dst, '{')
-	for i, v := range row {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = value.AppendJSONString(dst, columns[i].Name)
-		dst = v.AppendJSON(append(dst, ':'))
-	}
-	return append(dst, '}')
-}
-
 // refuse makes rejects of the records of refused rows. A later row sink does
 // not get them, and neither do files.
-func (r *run) refuse(j *job, s *rowSink, rows []int, refused []RefusedRow) {
+func (r *run) refuse(j *job, s *rowSink, refused []RefusedRow) {
 	answers := map[int]RefusedRow{} // by record
 	var items []int
 	for _, one := range refused {
-		item := j.items[rows[one.Row]]
+		item := j.items[one.Row]
 		if _, ok := answers[item]; !ok {
 			answers[item] = one
 			items = append(items, item)

@@ -208,13 +208,13 @@ func (r *run) addDrift(j *job) {
 	}
 }
 
-// sayDrift puts the drift into the report, the most frequent first.
-func (r *run) sayDrift() {
+// sortedDrift is the drift so far, the most frequent first.
+func (r *run) sortedDrift() []Drift {
 	list := slices.Clone(r.drift.list)
 	slices.SortStableFunc(list, func(a, b Drift) int {
 		return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Field, b.Field), cmp.Compare(a.What, b.What))
 	})
-	r.report.Drift = list
+	return list
 }
 
 // drifts is the error of a run that source.drift: fail ends, or nil.
@@ -222,6 +222,5 @@ func (r *run) drifts() error {
 	if !r.plan.source.driftFails || len(r.drift.list) == 0 {
 		return nil
 	}
-	r.sayDrift()
-	return &Drifted{Drift: r.report.Drift, Schema: r.plan.source.schema}
+	return &Drifted{Drift: r.sortedDrift(), Schema: r.plan.source.schema}
 }

@@ -19,9 +19,10 @@ var errEnough = errors.New("enough records were read")
 var errStop = errors.New("reading was stopped")
 
 // flow moves pages from the source through the mappers to the sinks. A page is
-// in one of three places: with the reader, with a mapper, or in the queue of the
-// writer, which keeps the order of the source. The number of jobs bounds how
-// many pages are on their way, so a slow sink slows the source down.
+// in one of four places: with the reader, with a mapper, on its way to receivers,
+// or in the queue of the writer, which keeps the order of the source. The number
+// of jobs bounds how many pages are on their way, so a slow sink slows the source
+// down.
 func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error) {
 	reading, stopReading := r.reading(ctx)
 	defer stopReading(nil)
@@ -66,14 +67,14 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 			return nil
 		})
 	}
+	delivered, leave := r.deliver(ctx, g, ordered, free)
 	g.Go(func() error {
-		for j := range ordered {
-			<-j.done
+		for j := range delivered {
 			if err := r.write(ctx, j); err != nil {
 				return err
 			}
 			j.page.Release()
-			free <- j
+			leave(j)
 		}
 		return nil
 	})
@@ -82,7 +83,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		r.questions(mappers)
 	}
 	r.o.Cover.add(mappers)
-	r.sayDrift()
+	r.report.Drift = r.sortedDrift()
 	return stopped, err
 }
 
@@ -141,21 +142,9 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 	return err
 }
 
-// write gives one mapped page to every sink and counts what became of its
-// records.
+// write gives one page, which the row sinks have been given, to all others and
+// counts what became of its records.
 func (r *run) write(ctx context.Context, j *job) error {
-	r.addDrift(j)
-	if len(r.delivery.sinks) > 0 { // what they are given cannot be taken back
-		if err := r.drifts(); err != nil {
-			return err
-		}
-	}
-	if err := r.unique(j); err != nil {
-		return err
-	}
-	if err := r.deliver(ctx, j); err != nil {
-		return err
-	}
 	if err := r.writeFiles(ctx, j); err != nil {
 		return err
 	}
@@ -169,6 +158,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Written += len(j.items)
 	rep.Exploded += len(j.items) - j.mapped
 	rep.Filtered += j.filtered
+	rep.Unchanged += j.out.unchanged
 	rep.Rejected += len(j.rejected)
 	if r.retrying {
 		rep.Retried += len(j.page.Records)
@@ -184,8 +174,8 @@ func (r *run) write(ctx context.Context, j *job) error {
 		rep.FromTape = int(r.kept.hits.Load())
 		r.o.Progress(*rep)
 	}
-	if max := r.plan.rejects.maxCount; max >= 0 && rep.Rejected > max && !r.anyRejects() {
-		return r.tooMany(fmt.Sprint(max))
+	if r.tooManyAre(rep.Rejected) {
+		return r.tooMany(fmt.Sprint(r.plan.rejects.maxCount))
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ func (r *run) open(ctx context.Context) (Source, error) {
 			return nil, err
 		}
 		if s.connector.Rows {
-			r.delivery.sinks = append(r.delivery.sinks, &rowSink{Writer: writer, target: s.shown, address: hashed(s.target), atOnce: atOnce(s.options), deletes: s.options.String("deletes") == "send"})
+			r.delivery.sinks = append(r.delivery.sinks, newRowSink(writer, s))
 		} else {
 			r.files = append(r.files, writer)
 		}

@@ -19,6 +19,7 @@ type Column struct {
 type Batch struct {
 	Columns []Column
 	slab    []value.Value // rows one after another, len(Columns) values each
+	texts   [][]byte      // of each row, as RowJSON has it; nil: they were not made
 }
 
 // Len is the number of rows.
@@ -65,6 +66,18 @@ type Encoder interface {
 	WriteEncoded(ctx context.Context, rows []byte) error
 }
 
+// Sender is a Writer of rows that does not wait for the answer to one request
+// before it takes the rows of the next.
+type Sender interface {
+	Writer
+	// Send takes those rows of b, from row from on, that go out together, copies
+	// what it keeps and returns how many they are: at once, unless as much is under
+	// way as may be. answered is called once, from any goroutine, with what Write
+	// would return for these rows. After an error that ends the run nothing more is
+	// sent, and what is still to be sent is answered with it.
+	Send(ctx context.Context, b *Batch, from int, answered func(error)) (rows int)
+}
+
 // SinkConnector is what an entry of `sinks:` names.
 type SinkConnector struct {
 	Name    string
@@ -105,7 +118,7 @@ type Refused struct{ Rows []RefusedRow }
 
 // RefusedRow is one row that a receiver refused.
 type RefusedRow struct {
-	Row    int    // in the batch
+	Row    int    // in the batch that it came in
 	Reason string // for people: the status
 	Answer string // what the receiver said, cropped
 }

@@ -221,7 +221,7 @@ func (l *recordLines) record(o *pipeline.Outcome) error {
 		line.Raw = string(o.Record)
 	}
 	for _, row := range o.Rows {
-		line.Rows = append(line.Rows, pipeline.AppendRow(nil, l.columns, row))
+		line.Rows = append(line.Rows, pipeline.NewRowJSON(l.columns).Append(nil, row))
 	}
 	if r := o.Reject; r != nil {
 		line.Reject = &rejectLine{r.Code, r.Field, r.Reason}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -148,42 +149,52 @@ func TestWebhook(t *testing.T) {
 // A delivery that is killed goes on: every person arrives, and the app sees
 // none twice that it cannot recognise.
 func TestKilledDeliveriesGoOn(t *testing.T) {
-	const people = 40
-	var records strings.Builder
-	for i := range people {
-		fmt.Fprintf(&records, "{\"id\": \"%d\", \"name\": \"n\"}\n", i)
-	}
-	for _, at := range []int{1, 2, 17, 39, 40} {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			t.Parallel()
-			a := newClientApp(t)
-			dir := t.TempDir()
-			webhookMapping(t, dir, fmt.Sprintf(`url: "%s/"`, a.URL), records.String())
-			cmd, _ := process(t, dir, "run", "m.yaml")
-			first := newVictim(cmd)
-			a.hook(func(request int) {
-				if request == at {
-					first.signal(os.Kill)
+	for _, test := range []struct {
+		people  int
+		note    string // of each person: pages are full sooner
+		options string
+		kill    []int // at these requests
+		again   int   // most that the app is sent a second time: under way, or not yet recorded
+	}{
+		{people: 40, kill: []int{1, 2, 17, 39, 40}, again: 40},
+		{people: 900, note: strings.Repeat("x", 1000), options: ", concurrency: 16", kill: []int{400, 700}, again: 2*16 + 256},
+	} {
+		var records strings.Builder
+		for i := range test.people {
+			fmt.Fprintf(&records, "{\"id\": \"%d\", \"name\": \"n\", \"note\": %q}\n", i, test.note)
+		}
+		for _, at := range test.kill {
+			t.Run(fmt.Sprintf("%d of %d", at, test.people), func(t *testing.T) {
+				t.Parallel()
+				a := newClientApp(t)
+				dir := t.TempDir()
+				webhookMapping(t, dir, fmt.Sprintf(`url: "%s/"%s`, a.URL, test.options), records.String())
+				cmd, _ := process(t, dir, "run", "m.yaml")
+				first := newVictim(cmd)
+				a.hook(func(request int) {
+					if request == at {
+						first.signal(os.Kill)
+					}
+				})
+				_ = first.run(t)
+				a.hook(nil)
+				second, said := process(t, dir, "run", "m.yaml")
+				if err := second.Run(); err != nil {
+					t.Fatalf("%v\n%s", err, said)
+				}
+				third, said := process(t, dir, "run", "m.yaml")
+				if err := third.Run(); err != nil || !strings.Contains(said.String(), strconv.Itoa(test.people)+" unchanged and not sent again") {
+					t.Fatalf("%v\n%s", err, said)
+				}
+				if len(a.has) != test.people || a.doubled > test.again {
+					t.Errorf("%d people arrived, want %d; %d came again", len(a.has), test.people, a.doubled)
+				}
+				for id, names := range a.has {
+					if names != "n;" {
+						t.Errorf("%s was taken as %q", id, names)
+					}
 				}
 			})
-			_ = first.run(t)
-			a.hook(nil)
-			second, said := process(t, dir, "run", "m.yaml")
-			if err := second.Run(); err != nil {
-				t.Fatalf("%v\n%s", err, said)
-			}
-			third, said := process(t, dir, "run", "m.yaml")
-			if err := third.Run(); err != nil || !strings.Contains(said.String(), "40 unchanged and not sent again") {
-				t.Fatalf("%v\n%s", err, said)
-			}
-			if len(a.has) != people {
-				t.Errorf("%d people arrived, want %d", len(a.has), people)
-			}
-			for id, names := range a.has {
-				if names != "n;" {
-					t.Errorf("%s was taken as %q", id, names)
-				}
-			}
-		})
+		}
 	}
 }

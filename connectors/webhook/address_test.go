@@ -195,9 +195,9 @@ func TestNoConnection(t *testing.T) {
 				continue // no question leaves this machine
 			}
 			transport := newTransport(p, resolver)
-			w := newWriter(p, transport, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
+			w := newWriter(p, func() http.RoundTripper { return transport }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			err := w.Write(ctx, rows("a"))
+			err := errors.Join(w.Write(ctx, rows("a")), w.Abort())
 			cancel()
 			no := "deliver to https://" + host + ":" + port + "/x: " + host + " is this machine, though the url does not say so; add allow_private: true where that is meant"
 			noHost := "deliver to https://" + host + ":" + port + "/x: there is no host of that name" // to resolvers that do not read numbers
@@ -280,7 +280,7 @@ func TestNothingIsTold(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	worker := newWriter(p, newTransport(p, nil), pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+	worker := newWriter(p, func() http.RoundTripper { return newTransport(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
 	_, err := worker.send(t.Context(), p.url, "id", []byte("canary-person"))
 	if err == nil {
 		t.Fatal("that is no answer")

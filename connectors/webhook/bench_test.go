@@ -122,7 +122,7 @@ func BenchmarkWrite(b *testing.B) {
 func raw(b *testing.B, batch *pipeline.Batch, size int) {
 	b.ReportAllocs()
 	address := listen(b)
-	object := newObject(batch.Columns)
+	object := &writer{shared: &shared{rows: pipeline.NewRowJSON(batch.Columns)}}
 	var conns []net.Conn
 	for range benchConnections {
 		conn, err := net.Dial("tcp", address)
@@ -140,7 +140,11 @@ func raw(b *testing.B, batch *pipeline.Batch, size int) {
 				var body, out []byte
 				in := make([]byte, len(reply))
 				for from := k * size; from < batch.Len(); from += size * len(conns) {
-					body = object.appendRows(body[:0], batch, from, min(from+size, batch.Len()), size > 1)
+					if size == 1 {
+						body = object.rows.AppendOf(body[:0], batch, from)
+					} else {
+						body = object.appendArray(body[:0], batch, from, min(from+size, batch.Len()))
+					}
 					out = append(out[:0], "POST /people HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "...)
 					out = append(strconv.AppendInt(out, int64(len(body)), 10), "\r\n\r\n"...)
 					if _, err := conn.Write(append(out, body...)); err != nil {

@@ -39,37 +39,30 @@ type answer struct {
 	location   string
 }
 
-// worker sends one request at a time.
+// worker sends one request at a time. It belongs to one goroutine.
 type worker struct {
 	*shared
+	http   http.RoundTripper
+	failed <-chan struct{} // closed: nothing more is to be sent
 	signer *signer
-	length int             // of the last body: a guess at the next
+	limit  timeLimit
 	answer [maxAnswer]byte // what is read of an answer
 }
 
-// do delivers the rows of a task. Where the receiver refuses them for good,
-// refusal says how.
-func (w *worker) do(ctx, waiting context.Context, b *pipeline.Batch, t task) (refusal *pipeline.RefusedRow, err error) {
-	// A body is made anew each time: a transport may still read it when it has
-	// returned an answer.
-	body := w.rows.appendRows(make([]byte, 0, w.length+w.length/8), b, t.from, t.to, w.batch > 1 || w.body != nil)
-	w.length = len(body)
-	if w.body != nil {
-		first := w.rows.appendRow(nil, b.Row(t.from))
-		enveloped, why := w.body.JSON(string(first), string(body))
-		if why != nil {
-			return &pipeline.RefusedRow{Reason: "its body cannot be made: " + why.Error()}, nil //nolint:nilerr // it is these rows that are wrong
-		}
-		body = enveloped
-	}
-	return w.deliver(ctx, waiting, body)
+// end closes the connection.
+func (w *worker) end() {
+	w.limit.end()
+	(&http.Client{Transport: w.http}).CloseIdleConnections()
 }
+
+// errFailed is a request that was not sent, for another one ended the run.
+var errFailed = errors.New("not sent, for a request before it failed")
 
 // Delete tells the receiver that a row is gone; key is a JSON object. A
 // receiver that knows no such row has what it should.
 func (w *writer) Delete(ctx context.Context, key []byte) error {
 	body := append(append([]byte(`{"type":"delete","key":`), key...), '}')
-	refusal, err := w.workers[0].deliver(ctx, ctx, body)
+	refusal, err := w.workers[0].deliver(ctx, body)
 	switch {
 	case err != nil:
 		return err
@@ -85,13 +78,13 @@ var unknownRow = answers(http.StatusNotFound)
 func answers(status int) string { return "the receiver answers " + statusWords(status) }
 
 // deliver sends body until the receiver takes it or refuses it for good. When
-// waiting is done it sends no more, and when ctx is done it also lets go of what
-// it has sent. An error ends the run.
-func (w *worker) deliver(ctx, waiting context.Context, body []byte) (refusal *pipeline.RefusedRow, err error) {
+// another request has failed it sends no more, and when ctx is done it also lets go
+// of what it has sent. An error ends the run.
+func (w *worker) deliver(ctx context.Context, body []byte) (refusal *pipeline.RefusedRow, err error) {
 	id := w.signer.id(body)
 	began := time.Now()
 	for try := 0; ; try++ {
-		if err := w.pace.wait(waiting); err != nil {
+		if err := w.pace.wait(ctx, w.failed); err != nil {
 			return nil, err
 		}
 		got, err := w.follow(ctx, id, body)
@@ -116,7 +109,7 @@ func (w *worker) deliver(ctx, waiting context.Context, body []byte) (refusal *pi
 			return nil, w.gaveUp(got, err, try+1, time.Since(began))
 		}
 		w.say(got, err, wait)
-		if err := sleep(waiting, wait); err != nil {
+		if err := sleep(ctx, w.failed, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +215,7 @@ func (w *worker) follow(ctx context.Context, id string, body []byte) (answer, er
 	to := w.url
 	for redirects := 0; ; redirects++ {
 		if redirects > 0 {
-			if err := w.pace.wait(ctx); err != nil { // it counts as a request of its own
+			if err := w.pace.wait(ctx, nil); err != nil { // it counts as a request of its own
 				return answer{}, err
 			}
 		}
@@ -253,10 +246,9 @@ func sameOrigin(a, b *url.URL) bool {
 
 // send is one request.
 func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) (_ answer, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, w.timeout, errSilent)
-	defer cancel()
+	ctx = w.limit.begin(ctx, w.timeout)
 	defer func() {
-		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		if w.limit.over() && err != nil {
 			err = errSilent // rather than what it did to the connection
 		}
 	}()
@@ -280,12 +272,11 @@ func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) 
 	return got, nil
 }
 
+const idempotencyKey = "Idempotency-Key"
+
 func (w *worker) header(id string, body []byte) http.Header {
-	h := make(http.Header, len(w.fixed)+4)
-	for name, values := range w.fixed {
-		h[name] = values
-	}
-	h["Idempotency-Key"] = []string{id}
+	h := maps.Clone(w.fixed)
+	h[idempotencyKey] = []string{id}
 	if w.signer.mac != nil {
 		timestamp, signature := w.signer.sign(id, time.Now(), body)
 		h["Webhook-Id"], h["Webhook-Timestamp"], h["Webhook-Signature"] = []string{id}, []string{timestamp}, []string{signature}

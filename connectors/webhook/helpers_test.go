@@ -104,6 +104,11 @@ func sink(t testing.TB, rt http.RoundTripper, options pipeline.Options, key ...i
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := w.Abort(); err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 

@@ -32,15 +32,21 @@ func (p *pacer) due(now time.Time, quiet time.Duration) bool {
 }
 
 // wait returns when a request may be sent, and counts it: never more than the
-// rate allows in any window, wherever it begins.
-func (p *pacer) wait(ctx context.Context) error {
+// rate allows in any window, wherever it begins. It is an error when ctx is done or
+// failed is closed.
+func (p *pacer) wait(ctx context.Context, failed <-chan struct{}) error {
 	for {
+		select {
+		case <-failed:
+			return errFailed
+		default:
+		}
 		now := time.Now()
 		until := p.take(now)
 		if !until.After(now) {
 			return ctx.Err()
 		}
-		if err := sleep(ctx, until.Sub(now)); err != nil {
+		if err := sleep(ctx, failed, until.Sub(now)); err != nil {
 			return err
 		}
 	}
@@ -76,10 +82,12 @@ func (p *pacer) pause(until time.Time) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, failed <-chan struct{}, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
+	case <-failed:
+		return errFailed
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,8 +13,7 @@ import (
 	"time"
 )
 
-// newTransport opens exactly as many connections as may be busy, and keeps
-// them. It speaks HTTP/1.1, where a slow request holds up no other, and knows no
+// newTransport opens one connection, and keeps it. It speaks HTTP/1.1, where a slow request holds up no other, and knows no
 // proxy: behind one we could not tell where a request ends up. resolver is nil
 // outside of tests.
 func newTransport(p params, resolver *net.Resolver) *http.Transport {
@@ -27,13 +27,49 @@ func newTransport(p params, resolver *net.Resolver) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    min(p.timeout, 10*time.Second),
-		MaxConnsPerHost:        p.concurrency,
-		MaxIdleConnsPerHost:    p.concurrency,
+		MaxConnsPerHost:        1,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        64 << 10, // most batches are one write
-		DisableCompression:     true,     // of the answer little is read
+		DisableCompression:     true, // of the answer little is read
 	}
+}
+
+// timeLimit ends a request that takes too long. A context with a deadline for each
+// request would cost as much as making the request does.
+type timeLimit struct {
+	parent context.Context // of ctx
+	ctx    context.Context
+	cancel context.CancelFunc
+	timer  *time.Timer
+	ran    bool // the timer did
+}
+
+// begin is a context that ends with ctx, and when the time is up before over is
+// called.
+func (l *timeLimit) begin(ctx context.Context, after time.Duration) context.Context {
+	if l.parent == ctx && !l.ran {
+		l.timer.Reset(after)
+		return l.ctx
+	}
+	l.end()
+	l.parent, l.ran = ctx, false
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.timer = time.AfterFunc(after, l.cancel)
+	return l.ctx
+}
+
+// over stops the clock, and reports whether the time was up before.
+func (l *timeLimit) over() bool {
+	l.ran = !l.timer.Stop()
+	return l.ran
+}
+
+// end lets go of the context.
+func (l *timeLimit) end() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.parent = nil
 }
 
 // errSilent is a request that took longer than the timeout.

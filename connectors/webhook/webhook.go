@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -95,14 +96,14 @@ func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("open the webhook: %s: %s", errs[0].Option, errs[0].Message)
 	}
-	rt := c.World.HTTP
-	if rt == nil {
-		rt = newTransport(p, nil)
+	transport := func() http.RoundTripper { return newTransport(p, nil) }
+	if c.World.HTTP != nil {
+		transport = func() http.RoundTripper { return c.World.HTTP }
 	}
 	if c.Target != "" {
 		p.name = c.Target
 	}
-	return newWriter(p, rt, c), nil
+	return newWriter(p, transport, c), nil
 }
 
 // params are the options as the sink uses them.
@@ -117,13 +118,13 @@ type params struct {
 	success      statuses
 	timeout      time.Duration
 	allowPrivate bool
-	body         *pipeline.Template // nil: the rows as they are
+	envelope     *pipeline.Template // of the body; nil: the rows as they are
 }
 
 // compile finds everything that is wrong with the options. No message holds the
 // value of a secret one.
 func compile(o Options) (params, []pipeline.OptionError) {
-	p := params{headers: o.Headers, batch: o.Batch, concurrency: o.Concurrency, timeout: time.Duration(o.Timeout) * time.Second, allowPrivate: o.AllowPrivate, body: o.Body}
+	p := params{headers: o.Headers, batch: o.Batch, concurrency: o.Concurrency, timeout: time.Duration(o.Timeout) * time.Second, allowPrivate: o.AllowPrivate, envelope: o.Body}
 	var errs []pipeline.OptionError
 	wrong := func(option, message, hint string) {
 		if message != "" {

@@ -1,83 +1,210 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
-	"hash/maphash"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"pipeline/pipeline"
-	"pipeline/pipeline/value"
 )
 
 // shared is what all workers use and none changes.
 type shared struct {
 	params
-	http  http.RoundTripper
 	fixed http.Header // of every request
 	pace  *pacer
-	rows  object
+	rows  pipeline.RowJSON
 
 	notice func(message string) // may be nil
 }
 
-// writer cuts a batch into requests and has them sent by its workers. It holds
-// nothing between two calls of Write.
+// maxBodies bounds, in bytes, the bodies that are under way. A larger one goes
+// alone.
+const maxBodies = 8 << 20
+
+// writer makes requests of rows and has them sent by its workers, each over a
+// connection of its own. The workers take turns, so that all connections are used,
+// and none is closed by the receiver for being idle while the others are busy.
 type writer struct {
 	*shared
-	key     []int
+	order   *order
+	bodies  *semaphore.Weighted
+	length  int // of the last body: a guess at the next
 	workers []*worker
-	seed    maphash.Seed
-	text    []byte         // of a key
-	last    map[uint64]int // task by hash of a key: the last one that has it
-	tasks   []task
+
+	queue   chan *task // nil: the workers do not run
+	running sync.WaitGroup
+
+	failed chan struct{} // closed once err is set
+	once   sync.Once
+	err    error // what ends the run
 }
 
-// task is one request: some rows, and the tasks before it that hold rows of the
-// same keys.
+// task is one request on its way.
 type task struct {
-	from, to int
-	after    []int
+	ctx      context.Context
+	body     []byte
+	from, to int // its rows in their batch
+	weight   int64
+	answered func(error)
+	place    place
 }
 
-func newWriter(p params, rt http.RoundTripper, c pipeline.SinkConfig) *writer {
-	s := &shared{params: p, http: rt, pace: &pacer{rate: p.rate}, rows: newObject(c.Columns), notice: c.World.Notice}
-	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}}
+func newWriter(p params, transport func() http.RoundTripper, c pipeline.SinkConfig) *writer {
+	s := &shared{params: p, pace: &pacer{rate: p.rate}, rows: pipeline.NewRowJSON(c.Columns), notice: c.World.Notice}
+	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}, idempotencyKey: nil}
 	for name, v := range p.headers {
 		s.fixed[http.CanonicalHeaderKey(name)] = []string{v}
 	}
-	w := &writer{shared: s, key: c.Key, seed: maphash.MakeSeed(), last: map[uint64]int{}}
+	w := &writer{shared: s, order: newOrder(c.Key), bodies: semaphore.NewWeighted(maxBodies), failed: make(chan struct{})}
 	for range p.concurrency {
-		w.workers = append(w.workers, &worker{shared: s, signer: newSigner(c.Mapping, p.url.String(), p.secret)})
+		w.workers = append(w.workers, &worker{shared: s, http: transport(), failed: w.failed, signer: newSigner(c.Mapping, p.url.String(), p.secret)})
 	}
 	return w
 }
 
+// Send takes the rows of one request. A row is sent after all rows of its key that
+// came before it were answered.
+func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered func(error)) int {
+	t := &task{ctx: ctx, from: from, to: min(from+w.batch, b.Len()), answered: answered}
+	var wrong error
+	if t.body, wrong = w.bodyOf(b, t.from, t.to); wrong != nil {
+		answered(t.refused("its body cannot be made: "+wrong.Error(), ""))
+		return t.to - t.from
+	}
+	t.weight = min(int64(len(t.body)), maxBodies)
+	if w.bodies.Acquire(ctx, t.weight) != nil {
+		answered(ctx.Err())
+		return t.to - t.from
+	}
+	w.start()
+	w.order.enter(&t.place, b, t.from, t.to)
+	w.queue <- t // a worker takes it, soon after ctx is done at the latest
+	return t.to - t.from
+}
+
+// bodyOf is the body of a request with the rows from up to to. It is made anew each
+// time: a transport may still read it when it has returned an answer.
+func (w *writer) bodyOf(b *pipeline.Batch, from, to int) ([]byte, error) {
+	body := make([]byte, 0, w.length+w.length/8)
+	if w.batch == 1 && w.envelope == nil {
+		body = w.rows.AppendOf(body, b, from)
+	} else {
+		body = w.appendArray(body, b, from, to)
+	}
+	w.length = len(body)
+	if w.envelope == nil {
+		return body, nil
+	}
+	return w.envelope.JSON(string(w.rows.AppendOf(nil, b, from)), string(body))
+}
+
+func (w *writer) appendArray(dst []byte, b *pipeline.Batch, from, to int) []byte {
+	dst = append(dst, '[')
+	for i := from; i < to; i++ {
+		if i > from {
+			dst = append(dst, ',')
+		}
+		dst = w.rows.AppendOf(dst, b, i)
+	}
+	return append(dst, ']')
+}
+
+// refused is the error for rows that the receiver refuses for good.
+func (t *task) refused(reason, answer string) *pipeline.Refused {
+	refused := &pipeline.Refused{}
+	for row := t.from; row < t.to; row++ {
+		refused.Rows = append(refused.Rows, pipeline.RefusedRow{Row: row, Reason: reason, Answer: answer})
+	}
+	return refused
+}
+
 // Write returns when the receiver has taken each row or refused it for good. A
-// row is sent after all rows of its key that came before it were answered. A
 // *pipeline.Refused lists what was refused. Any other error ends the run: some
 // rows may have been delivered and others not, and where some were refused
 // before, the error wraps a *pipeline.Refused as well.
 func (w *writer) Write(ctx context.Context, b *pipeline.Batch) error {
-	w.plan(b)
-	q := newQueue(w.tasks)
-	waiting, stop := context.WithCancel(ctx) // requests that are under way are not cut off by the failure of another
-	defer stop()
-	var group sync.WaitGroup
-	for _, worker := range w.workers[:min(len(w.workers), len(w.tasks))] {
-		group.Go(func() {
-			for i, ok := q.next(); ok; i, ok = q.next() {
-				refusal, err := worker.do(ctx, waiting, b, w.tasks[i])
-				q.done(i, refusal, err)
-				if err != nil {
-					stop()
-				}
+	var (
+		mu      sync.Mutex
+		all     sync.WaitGroup
+		refused []pipeline.RefusedRow
+		failed  error
+	)
+	for from := 0; from < b.Len(); {
+		all.Add(1)
+		from += w.Send(ctx, b, from, func(err error) {
+			defer all.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			if some, only := err.(*pipeline.Refused); only { //nolint:errorlint // it is never wrapped
+				refused = append(refused, some.Rows...)
+			} else if failed == nil {
+				failed = err
 			}
 		})
 	}
-	group.Wait()
-	return q.outcome()
+	all.Wait()
+	if len(refused) == 0 {
+		return failed
+	}
+	slices.SortFunc(refused, func(a, b pipeline.RefusedRow) int { return cmp.Compare(a.Row, b.Row) })
+	if failed == nil {
+		return &pipeline.Refused{Rows: refused}
+	}
+	return errors.Join(failed, &pipeline.Refused{Rows: refused})
+}
+
+// start starts the workers, where they do not run.
+func (w *writer) start() {
+	if w.queue != nil {
+		return
+	}
+	w.queue = make(chan *task, w.concurrency/w.batch) // few rows: their pages take memory while they wait
+	for _, worker := range w.workers {
+		w.running.Go(func() { w.work(worker, w.queue) })
+	}
+}
+
+// work sends tasks until there are no more.
+func (w *writer) work(by *worker, queue <-chan *task) {
+	defer by.end()
+	for t := range queue {
+		w.order.wait(&t.place)
+		refusal, err := by.deliver(t.ctx, t.body)
+		switch {
+		case err != nil:
+			err = w.fail(err)
+		case refusal != nil:
+			err = t.refused(refusal.Reason, refusal.Answer)
+		}
+		w.order.leave(&t.place)
+		w.bodies.Release(t.weight)
+		t.answered(err)
+	}
+}
+
+// fail lets nothing more be sent, and returns the first error for which it was
+// called.
+func (w *writer) fail(err error) error {
+	w.once.Do(func() {
+		w.err = err
+		close(w.failed)
+	})
+	return w.err
+}
+
+// stop ends the workers. Everything that was sent is answered when it returns.
+func (w *writer) stop() {
+	if w.queue != nil {
+		close(w.queue)
+		w.running.Wait()
+		w.queue = nil
+	}
 }
 
 // Generation makes the ids of deliveries those of another generation.
@@ -87,38 +214,17 @@ func (w *writer) Generation(n int64) {
 	}
 }
 
-// Flush does nothing: what Write returned for is with the receiver.
-func (*writer) Flush(context.Context) error { return nil }
+// Flush waits for the answers to all that was sent.
+func (w *writer) Flush(context.Context) error {
+	w.stop()
+	return nil
+}
 
 // Commit does nothing: a row is visible once it is delivered.
 func (*writer) Commit(context.Context) error { return nil }
 
-// Abort does nothing: what was delivered stays delivered.
-func (*writer) Abort() error { return nil }
-
-// plan cuts b into tasks.
-func (w *writer) plan(b *pipeline.Batch) {
-	w.tasks = w.tasks[:0]
-	clear(w.last)
-	for from := 0; from < b.Len(); from += w.batch {
-		t := task{from: from, to: min(from+w.batch, b.Len())}
-		for i := from; i < t.to && len(w.key) > 0; i++ {
-			key := w.hash(b.Row(i))
-			if before, ok := w.last[key]; ok && before != len(w.tasks) && !slices.Contains(t.after, before) {
-				t.after = append(t.after, before)
-			}
-			w.last[key] = len(w.tasks)
-		}
-		w.tasks = append(w.tasks, t)
-	}
-}
-
-// hash is the same for rows of one key. Where it is the same for rows of two,
-// one waits for the other without need.
-func (w *writer) hash(row []value.Value) uint64 {
-	w.text = w.text[:0]
-	for _, column := range w.key {
-		w.text = append(row[column].AppendJSON(w.text), ',')
-	}
-	return maphash.Bytes(w.seed, w.text)
+// Abort waits as well: what was delivered stays delivered.
+func (w *writer) Abort() error {
+	w.stop()
+	return nil
 }

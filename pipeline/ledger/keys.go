@@ -34,6 +34,7 @@ type Keys struct {
 	table table
 	len   int
 	buf   [bucketSize]byte
+	text  []byte // that is hashed
 }
 
 // NewKeys is an empty set. It makes its file in the folder dir once it needs
@@ -83,8 +84,8 @@ func (k *Keys) Close() error {
 type hash [slotSize]byte
 
 func (k *Keys) hash(key []byte) hash {
-	var block [64]byte // room enough for most keys
-	sum := sha256.Sum256(append(append(block[:0], k.seed[:]...), key...))
+	k.text = append(append(k.text[:0], k.seed[:]...), key...)
+	sum := sha256.Sum256(k.text)
 	h := hash(sum[:slotSize])
 	if h == (hash{}) {
 		h[0] = 1

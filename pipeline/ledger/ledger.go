@@ -46,7 +46,12 @@ type Ledger struct {
 	db   *sql.DB
 
 	insert, update, lookup, from, remove *sql.Stmt
+	insertMany, lookupMany               *sql.Stmt // of atOnce rows
 }
+
+// atOnce is how many rows one statement is about where there are so many: half
+// of the time that SQLite takes for one of its own is spent around it.
+const atOnce = 64
 
 // Run is the part of a ledger that belongs to one sink, in one run.
 type Run struct {
@@ -122,16 +127,44 @@ func (r *Run) Known() int { return r.known }
 // Unchanged appends to dst, for each row, whether it was delivered with this
 // very content before, in an earlier run or in this one.
 func (r *Run) Unchanged(dst []bool, rows []Entry) ([]bool, error) {
-	for i := range rows {
-		var row Hash
-		var stored sql.RawBytes
-		err := scanOne(r.ledger.lookup, &stored, &row, r.sink, blob(rows[i].Key))
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	for len(rows) >= atOnce {
+		var err error
+		if dst, err = r.unchanged(dst, r.ledger.lookupMany, rows[:atOnce]); err != nil {
 			return dst, r.ledger.errorf(err)
 		}
-		dst = append(dst, err == nil && row == rows[i].Row)
+		rows = rows[atOnce:]
+	}
+	for i := range rows {
+		var err error
+		if dst, err = r.unchanged(dst, r.ledger.lookup, rows[i:i+1]); err != nil {
+			return dst, r.ledger.errorf(err)
+		}
 	}
 	return dst, nil
+}
+
+// unchanged looks up as many rows as a statement asks for.
+func (r *Run) unchanged(dst []bool, lookup *sql.Stmt, rows []Entry) ([]bool, error) {
+	args := append(make([]any, 0, 1+len(rows)), r.sink)
+	for i := range rows {
+		args = append(args, blob(rows[i].Key))
+	}
+	found, err := lookup.QueryContext(context.Background(), args...)
+	if err != nil {
+		return dst, err
+	}
+	defer func() { _ = found.Close() }() // its errors are those of found.Err
+	from := len(dst)
+	dst = append(dst, make([]bool, len(rows))...)
+	var at int
+	var stored sql.RawBytes
+	for found.Next() {
+		if err := found.Scan(&at, &stored); err != nil {
+			return dst, err
+		}
+		dst[from+at] = bytes.Equal(stored, rows[at].Row[:])
+	}
+	return dst, found.Err()
 }
 
 // Delivered records that rows were delivered, durable when it returns nil.
@@ -174,21 +207,38 @@ func (r *Run) write(rows []Entry) error {
 	// the last stays the last.
 	slices.SortStableFunc(rows, func(a, b Entry) int { return bytes.Compare(a.Key, b.Key) })
 	return r.transact(func(tx *sql.Tx) (keys int64, err error) {
-		insert, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.update)
-		for i := range rows {
-			added, err := affected(insert.Exec(r.sink, blob(rows[i].Key), rows[i].Row[:]))
-			if err != nil {
-				return 0, err
+		one, many, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.insertMany), tx.Stmt(r.ledger.update)
+		for len(rows) > 0 && err == nil {
+			n, insert := 1, one
+			if len(rows) >= atOnce {
+				n, insert = atOnce, many
 			}
-			if added == 0 {
-				if _, err := update.Exec(rows[i].Row[:], r.sink, blob(rows[i].Key)); err != nil {
-					return 0, err
-				}
-			}
+			var added int64
+			added, err = r.put(insert, update, rows[:n])
 			keys += added
+			rows = rows[n:]
 		}
-		return keys, nil
+		return keys, err
 	})
+}
+
+// put records as many rows as a statement inserts. Most keys are new: only where
+// some are not, each row is told once more.
+func (r *Run) put(insert, update *sql.Stmt, rows []Entry) (added int64, err error) {
+	args := append(make([]any, 0, 1+2*len(rows)), r.sink)
+	for i := range rows {
+		args = append(args, blob(rows[i].Key), rows[i].Row[:])
+	}
+	added, err = affected(insert.Exec(args...))
+	if err != nil || added == int64(len(rows)) {
+		return added, err
+	}
+	for i := range rows {
+		if _, err := update.Exec(rows[i].Row[:], r.sink, blob(rows[i].Key)); err != nil {
+			return 0, err
+		}
+	}
+	return added, nil
 }
 
 // transact does something in one transaction and counts the keys that it adds,
@@ -316,23 +366,6 @@ func (r *Run) forget(seen *Keys) error {
 		return err
 	}
 	return r.Deleted(old)
-}
-
-// scanOne reads the hash that a statement finds into row.
-func scanOne(s *sql.Stmt, buf *sql.RawBytes, row *Hash, args ...any) error {
-	rows, err := s.QueryContext(context.Background(), args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // its errors are those of rows.Err
-	if !rows.Next() {
-		return errors.Join(sql.ErrNoRows, rows.Err())
-	}
-	if err := rows.Scan(buf); err != nil {
-		return err
-	}
-	copy(row[:], *buf)
-	return nil
 }
 
 // blob is key as SQLite takes it: nil would be NULL there, not an empty key.

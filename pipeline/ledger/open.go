@@ -81,6 +81,7 @@ func dataSource(path string) (string, error) {
 		"trusted_schema(OFF)",
 		"cell_size_check(ON)", // a damaged page is noticed before it is used
 		"cache_size(-4096)",   // KiB
+		"temp_store(MEMORY)",  // what an insertion of many rows notes in case that it fails
 	}}.Encode()}
 	return u.String(), nil
 }
@@ -103,9 +104,11 @@ func (l *Ledger) prepare() error {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&l.insert, `INSERT INTO delivered(sink, key, row) VALUES(?, ?, ?) ON CONFLICT DO NOTHING`},
+		{&l.insert, insertion(1)},
+		{&l.insertMany, insertion(atOnce)},
 		{&l.update, `UPDATE delivered SET row = ? WHERE sink = ? AND key = ?`},
-		{&l.lookup, `SELECT row FROM delivered WHERE sink = ? AND key = ?`},
+		{&l.lookup, lookup(1)},
+		{&l.lookupMany, lookup(atOnce)},
 		{&l.from, `SELECT key FROM delivered WHERE sink = ? AND key >= ? ORDER BY key LIMIT ?`},
 		{&l.remove, `DELETE FROM delivered WHERE sink = ? AND key = ?`},
 	} {
@@ -115,6 +118,26 @@ func (l *Ledger) prepare() error {
 		}
 	}
 	return nil
+}
+
+// insertion takes the sink, then key and hash of each of n rows.
+func insertion(n int) string {
+	return "INSERT INTO delivered(sink, key, row) VALUES " + list(n, func(int) string { return "(?1, ?, ?)" }) + " ON CONFLICT DO NOTHING"
+}
+
+// lookup takes the sink, then the keys of n rows; it finds the hashes of those
+// that there are, by the number of the row.
+func lookup(n int) string {
+	return "WITH asked(i, key) AS (VALUES " + list(n, func(i int) string { return fmt.Sprintf("(%d, ?%d)", i, i+2) }) + `)
+		SELECT i, row FROM asked CROSS JOIN delivered USING (key) WHERE sink = ?1`
+}
+
+func list(n int, of func(int) string) string {
+	var all []string
+	for i := range n {
+		all = append(all, of(i))
+	}
+	return strings.Join(all, ", ")
 }
 
 // check makes the tables of a new file, and refuses one that is no ledger of

@@ -1,0 +1,303 @@
+package pipeline
+
+// send.go: pages on their way to the sinks that take rows one by one. A receiver is
+// slow beside everything else here, so that requests do not wait for the end of a
+// page: while those of one page are under way the next one is mapped and sent. What
+// was answered is recorded, and pages go on, in the order of the source.
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"pipeline/pipeline/ledger"
+	"pipeline/pipeline/value"
+)
+
+// What may be on its way to receivers at once.
+const (
+	maxSending = 3 << 20         // bytes of records
+	leastPage  = maxSending / 64 // what a page counts for, however small it is
+)
+
+// rowSink is a sink that takes rows one by one, with what it was given before.
+type rowSink struct {
+	Writer
+	sender  Sender // that writer, or around it
+	target  string // for people
+	address string // for the ledger
+	deletes bool
+	run     *ledger.Run // nil: nothing is remembered in this run
+	waiting int         // answers that may wait to be recorded: more, and nothing is sent for a while
+	batch   Batch       // what of a page is new or has changed, where that is not all of it
+}
+
+func newRowSink(w Writer, s planSink) *rowSink {
+	rows := int(max(1, s.options.Int("batch")))
+	sender, ok := w.(Sender)
+	if !ok {
+		sender = oneByOne{Writer: w, rows: max(32, 4*rows*int(max(1, s.options.Int("concurrency"))))}
+	}
+	return &rowSink{Writer: w, sender: sender, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send", waiting: max(4, 2*recordRows/rows)}
+}
+
+// oneByOne is a Writer that waits for its receiver. It is given some rows at a
+// time, so that a run that dies repeats few.
+type oneByOne struct {
+	Writer
+	rows int
+}
+
+func (w oneByOne) Send(ctx context.Context, b *Batch, from int, answered func(error)) int {
+	to, n := min(from+w.rows, b.Len()), len(b.Columns)
+	err := w.Write(ctx, &Batch{Columns: b.Columns, slab: b.slab[from*n : to*n], texts: b.texts[from:to]})
+	if refused, only := err.(*Refused); only { //nolint:errorlint // joined with another error it is that error that counts
+		for i := range refused.Rows {
+			refused.Rows[i].Row += from
+		}
+	}
+	answered(err)
+	return to - from
+}
+
+// outgoing is what row sinks need of a page. It is recycled with its job.
+type outgoing struct {
+	memory  []byte         // of keys and texts
+	entries []ledger.Entry // of each row
+	texts   [][]byte       // of each row
+	known   []bool         // whether the sink at hand has the row already
+	rows    []int          // those that it has not
+
+	refused   []RefusedRow // by the sink at hand; their Row is one of the page
+	enough    bool         // more is rejected than may be: nothing more is sent
+	unchanged int          // rows that were not sent, for all sinks
+	weight    int64        // of maxSending
+}
+
+func (o *outgoing) reset() {
+	o.memory, o.entries, o.texts = o.memory[:0], o.entries[:0], o.texts[:0]
+	o.enough, o.unchanged = false, 0
+}
+
+// addKey makes the key of the next row.
+func (o *outgoing) addKey(row []value.Value, key []int) []byte {
+	start := len(o.memory)
+	o.memory = AppendKey(o.memory, row, key)
+	made := slices.Clip(o.memory[start:])
+	o.entries = append(o.entries, ledger.Entry{Key: made})
+	return made
+}
+
+// addText makes the text of a row.
+func (o *outgoing) addText(f RowJSON, row int, values []value.Value) {
+	start := len(o.memory)
+	o.memory = f.Append(o.memory, values)
+	o.texts = append(o.texts, slices.Clip(o.memory[start:]))
+	o.entries[row].Row = ledger.Sum(o.texts[row])
+}
+
+// remove forgets rows that became a reject.
+func (o *outgoing) remove(from, to int) {
+	o.entries = slices.Delete(o.entries, from, to)
+	if len(o.texts) > 0 {
+		o.texts = slices.Delete(o.texts, from, to)
+	}
+}
+
+// deliver gives the rows of mapped pages to the row sinks, one sink after another,
+// and yields the pages in their order when that is done. leave is told of a page
+// that is through.
+func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job, free chan<- *job) (delivered <-chan *job, leave func(*job)) {
+	sinks := r.delivery.sinks
+	if len(sinks) == 0 {
+		return r.admitted(ctx, g, mapped, func(*job) error { return nil }), func(j *job) { free <- j }
+	}
+	sending := semaphore.NewWeighted(maxSending)
+	spare := make(chan *job, maxSending/leastPage)
+	form := NewRowJSON(r.plan.columns)
+	delivered = r.admitted(ctx, g, mapped, func(j *job) error {
+		for row := range j.batch.Len() {
+			j.out.addText(form, row, j.batch.Row(row))
+		}
+		j.out.weight = j.page.weight()
+		if err := sending.Acquire(ctx, j.out.weight); err != nil {
+			return context.Cause(ctx)
+		}
+		select { // in its place another page may be read
+		case other := <-spare:
+			free <- other
+		default:
+			free <- r.newJob()
+		}
+		return nil
+	})
+	for _, s := range sinks {
+		delivered = r.through(ctx, g, s, delivered)
+	}
+	return delivered, func(j *job) {
+		sending.Release(j.out.weight)
+		spare <- j
+	}
+}
+
+// weight is what a page counts for, of maxSending.
+func (p *Page) weight() int64 {
+	var bytes int64
+	for i := range p.Records {
+		bytes += int64(len(p.Records[i].Text) + len(p.Records[i].Raw))
+	}
+	return min(max(bytes, leastPage), maxSending)
+}
+
+// admitted yields mapped pages whose records may go to sinks.
+func (r *run) admitted(ctx context.Context, g *errgroup.Group, mapped <-chan *job, enter func(*job) error) <-chan *job {
+	out := make(chan *job)
+	g.Go(func() error {
+		defer close(out)
+		rejected := 0
+		for j := range mapped {
+			<-j.done
+			if err := r.admit(j); err != nil {
+				return err
+			}
+			rejected += len(j.rejected)
+			j.out.enough = r.tooManyAre(rejected)
+			if err := enter(j); err != nil {
+				return err
+			}
+			if err := pass(ctx, out, j); err != nil || j.out.enough {
+				return err
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+// tooManyAre reports whether so many rejects end the run at once.
+func (r *run) tooManyAre(rejects int) bool {
+	most := r.plan.rejects.maxCount
+	return most >= 0 && rejects > most && !r.anyRejects()
+}
+
+// pass hands a page on.
+func pass(ctx context.Context, out chan<- *job, j *job) error {
+	select {
+	case out <- j:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// admit counts what of a page differs from the source's schema, and rejects records
+// whose key came before.
+func (r *run) admit(j *job) error {
+	r.addDrift(j)
+	if len(r.delivery.sinks) > 0 { // what they are given cannot be taken back
+		if err := r.drifts(); err != nil {
+			return err
+		}
+	}
+	return r.unique(j)
+}
+
+// shipment is rows of a page that went out together; without rows it is the end of
+// the page.
+type shipment struct {
+	job  *job
+	rows []int // of the page
+	err  error // the answer
+
+	sent, answered, recorded bool // as answers sees it
+}
+
+// through gives pages to one row sink, and yields them when they were answered.
+func (r *run) through(ctx context.Context, g *errgroup.Group, s *rowSink, in <-chan *job) <-chan *job {
+	out := make(chan *job)
+	a := &answers{run: r, sink: s, out: out, sent: make(chan *shipment, 1), answered: make(chan *shipment, s.waiting), recorded: make(chan struct{}, 1), stop: make(chan struct{})}
+	g.Go(func() error {
+		defer close(a.sent)
+		for {
+			select {
+			case j, ok := <-in:
+				if !ok {
+					return nil
+				}
+				if err := r.send(ctx, s, j, a); err != nil {
+					return err
+				}
+			case <-a.stop:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	})
+	g.Go(func() error {
+		defer close(out)
+		return a.take(ctx)
+	})
+	return out
+}
+
+// send sends the rows of a page that are new or have changed.
+func (r *run) send(ctx context.Context, s *rowSink, j *job, to *answers) error {
+	o := &j.out
+	if err := s.changed(o); err != nil {
+		return err
+	}
+	o.unchanged += len(o.entries) - len(o.rows)
+	if o.enough {
+		o.rows = o.rows[:0]
+	}
+	b := s.toSend(j)
+	for from := 0; from < len(o.rows); {
+		if !to.haveRoom(ctx) {
+			return context.Cause(ctx)
+		}
+		one := &shipment{job: j}
+		n := s.sender.Send(ctx, b, from, func(err error) {
+			one.err = err
+			to.waiting.Add(1)
+			to.answered <- one
+		})
+		one.rows = o.rows[from : from+n]
+		from += n
+		to.sent <- one
+	}
+	to.sent <- &shipment{job: j}
+	return nil
+}
+
+// changed finds out which rows of a page the sink does not have. No key comes twice
+// in a run, so that only the runs before it count.
+func (s *rowSink) changed(o *outgoing) (err error) {
+	o.known, o.rows, o.refused = o.known[:0], o.rows[:0], o.refused[:0]
+	if s.run != nil && s.run.Known() > 0 {
+		o.known, err = s.run.Unchanged(o.known, o.entries)
+	}
+	for row := range o.entries {
+		if len(o.known) == 0 || !o.known[row] {
+			o.rows = append(o.rows, row)
+		}
+	}
+	return err
+}
+
+// toSend is those rows of a page.
+func (s *rowSink) toSend(j *job) *Batch {
+	o := &j.out
+	if len(o.rows) == len(o.entries) {
+		return &Batch{Columns: j.batch.Columns, slab: j.batch.slab, texts: o.texts}
+	}
+	b := &s.batch
+	b.Columns, b.slab, b.texts = j.batch.Columns, b.slab[:0], b.texts[:0]
+	for _, row := range o.rows {
+		b.Append(j.batch.Row(row))
+		b.texts = append(b.texts, o.texts[row])
+	}
+	return b
+}

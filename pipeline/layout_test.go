@@ -35,7 +35,8 @@ var mayImport = map[string][]string{
 	"pipeline/serve/enginetest": {"pipeline/serve/engine"},
 	"pipeline/serve/receive":    {"pipeline", "pipeline/diag", "pipeline/serve/engine"},
 	"pipeline/serve/deliver":    {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
-	"pipeline/serve/history":    {"pipeline", "pipeline/serve/engine"},
+	"pipeline/serve/history":    {"pipeline", "pipeline/diag", "pipeline/serve/engine"},
+	"pipeline/serve/observe":    {"pipeline", "pipeline/serve/engine", "pipeline/serve/history"},
 	"pipeline/serve/web":        {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
 	"bench/*":                   {"bench/measure"},
 }

@@ -171,9 +171,11 @@ func openFile(path string, readOnly bool) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, version, _, err := identity(db)
+	id, version, tables, err := identity(db)
 	if err == nil {
 		switch {
+		case id == 0 && tables == 0: // somebody is making it
+			return nil, errors.Join(ErrNone, db.Close())
 		case id != applicationID:
 			err = errForeign
 		case version != Version:

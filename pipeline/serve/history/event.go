@@ -9,8 +9,10 @@
 package history
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pipeline/pipeline"
@@ -168,3 +170,6 @@ func cut(text string, n int) string {
 	}
 	return text[:n] + "…"
 }
+
+// NewRun is the ID of a new run.
+func NewRun() string { return strings.ToLower(rand.Text()[:12]) }

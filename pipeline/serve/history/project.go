@@ -110,6 +110,9 @@ func (d *DB) batch(ctx context.Context, tx *sql.Tx, e engine.Engine, m *meta) (n
 			d.log.Warn("an event cannot be read; it is left out of the history", "seq", msg.Seq, "error", err.Error())
 			return nil
 		}
+		if event.At.IsZero() {
+			event.At = msg.Stored
+		}
 		m.at = event.At
 		return (&change{tx: tx, seq: msg.Seq, Event: event}).apply()
 	})

@@ -122,11 +122,14 @@ func (r *Recorder) complete(e *Event) {
 // ten seconds.
 func (r *Recorder) Run(ctx context.Context) {
 	defer close(r.ended)
+	storing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
 	for ctx.Err() == nil {
 		minute := time.NewTimer(untilMinute(time.Now()))
 		select {
 		case w := <-r.queue:
-			r.store(ctx, w)
+			r.store(storing, w)
 		case <-minute.C:
 			r.addMinutes(time.Now())
 		case <-ctx.Done():
@@ -134,10 +137,8 @@ func (r *Recorder) Run(ctx context.Context) {
 		minute.Stop()
 	}
 	r.addMinutes(time.Time{})
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
 	for len(r.queue) > 0 {
-		r.store(last, <-r.queue)
+		r.store(storing, <-r.queue)
 	}
 	if n := r.lost.Load(); n > 0 {
 		r.o.Log.Warn("some of what happened is not in the history: the engine could not store it", "events", n)

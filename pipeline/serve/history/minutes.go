@@ -21,6 +21,7 @@ const maxSamples = 2048
 // it had waited for the limit before, and how many calls the source allows in a
 // minute, 0 where it says none.
 func (r *Recorder) Call(mapping string, took, waited time.Duration, limit int) {
+	r.o.Meter.Call(mapping, took, waited, limit)
 	r.minutes.add(minuteOf{kind: Called, mapping: mapping}, func(m *sampled) {
 		m.Count++
 		m.Limit = limit
@@ -31,6 +32,7 @@ func (r *Recorder) Call(mapping string, took, waited time.Duration, limit int) {
 
 // Delivery counts an attempt to deliver, and whether it arrived.
 func (r *Recorder) Delivery(mapping, sink string, took time.Duration, arrived bool) {
+	r.o.Meter.Delivery(mapping, sink, took, arrived)
 	r.minutes.add(minuteOf{kind: Delivered, mapping: mapping, sink: sink}, func(m *sampled) {
 		if arrived {
 			m.Count++
@@ -41,20 +43,20 @@ func (r *Recorder) Delivery(mapping, sink string, took time.Duration, arrived bo
 	})
 }
 
-// Push counts a push to a mapping that was stored; twice, where it had been before.
-func (r *Recorder) Push(mapping string, twice bool) {
+// Push counts a push to a mapping and the status of its answer; twice, where what
+// was pushed had been stored before.
+func (r *Recorder) Push(mapping string, status int, twice bool) {
+	r.o.Meter.Push(mapping, status, twice)
 	r.minutes.add(minuteOf{kind: Pushed, mapping: mapping}, func(m *sampled) {
-		if twice {
+		switch {
+		case status >= 300:
+			m.Failed++
+		case twice:
 			m.Twice++
-		} else {
+		default:
 			m.Count++
 		}
 	})
-}
-
-// PushRefused counts a push to a mapping that was not stored.
-func (r *Recorder) PushRefused(mapping string) {
-	r.minutes.add(minuteOf{kind: Pushed, mapping: mapping}, func(m *sampled) { m.Failed++ })
 }
 
 // minutes are what is counted and not an event yet.

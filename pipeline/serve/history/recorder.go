@@ -28,12 +28,27 @@ const (
 
 // RecorderOptions is how a Recorder records.
 type RecorderOptions struct {
-	Node string       // name of this node, in its events
-	Log  *slog.Logger // is told what could not be kept; nil: nobody
-	// Watch sees each event at once, before it is stored. It must not take long.
-	// It may be nil.
-	Watch func(Event)
+	Node  string       // name of this node, in its events
+	Log   *slog.Logger // is told what could not be kept; nil: nobody
+	Meter Meter        // is told of everything at once, before it is stored; nil: nobody
 }
+
+// Meter is told of what a Recorder is told. Its methods may be called at the same
+// time, and take no time.
+type Meter interface {
+	Event(Event)
+	Call(mapping string, took, waited time.Duration, limit int)
+	Delivery(mapping, sink string, took time.Duration, arrived bool)
+	Push(mapping string, status int, twice bool)
+}
+
+// nobody is a Meter that nobody reads.
+type nobody struct{}
+
+func (nobody) Event(Event)                                    {}
+func (nobody) Call(string, time.Duration, time.Duration, int) {}
+func (nobody) Delivery(string, string, time.Duration, bool)   {}
+func (nobody) Push(string, int, bool)                         {}
 
 // Recorder adds events to the log Events. Its methods may be called at the same
 // time, and before Run.
@@ -60,6 +75,9 @@ func NewRecorder(e engine.Engine, o RecorderOptions) *Recorder {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Meter == nil {
+		o.Meter = nobody{}
+	}
 	return &Recorder{engine: e, o: o, queue: make(chan waiting, queueLength), ended: make(chan struct{}), minutes: newMinutes()}
 }
 
@@ -67,6 +85,10 @@ func NewRecorder(e engine.Engine, o RecorderOptions) *Recorder {
 // takes an engine that is down for long, the event is lost, and counted.
 func (r *Recorder) Add(e Event) {
 	r.complete(&e)
+	r.add(e)
+}
+
+func (r *Recorder) add(e Event) {
 	select {
 	case r.queue <- waiting{event: e}:
 	default:
@@ -113,9 +135,7 @@ func (r *Recorder) complete(e *Event) {
 	}
 	e.At = e.At.UTC()
 	e.Node = r.o.Node
-	if r.o.Watch != nil {
-		r.o.Watch(*e)
-	}
+	r.o.Meter.Event(*e)
 }
 
 // Run stores events until ctx is done, and then those that wait, for which it has
@@ -153,7 +173,8 @@ func untilMinute(now time.Time) time.Duration {
 // addMinutes hands over the minutes that are over.
 func (r *Recorder) addMinutes(now time.Time) {
 	for _, e := range r.minutes.take(now) {
-		r.Add(e)
+		e.Node = r.o.Node
+		r.add(e)
 	}
 }
 

@@ -29,11 +29,19 @@ func logged(t *testing.T, e engine.Engine) (events []Event) {
 	return events
 }
 
+// meter keeps what it is told of events.
+type meter struct {
+	nobody
+	kinds []Kind
+}
+
+func (m *meter) Event(e Event) { m.kinds = append(m.kinds, e.Kind) }
+
 func TestRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := enginetest.NewMemory()
-		var seen []Kind
-		r := NewRecorder(memory, RecorderOptions{Node: "a", Watch: func(e Event) { seen = append(seen, e.Kind) }})
+		var seen meter
+		r := NewRecorder(memory, RecorderOptions{Node: "a", Meter: &seen})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { r.Run(ctx); close(done) }()
@@ -68,8 +76,8 @@ func TestRecorder(t *testing.T) {
 		if err := r.Store(t.Context(), Event{Kind: Audit}); !errors.Is(err, ErrEnded) {
 			t.Error(err)
 		}
-		if len(seen) != 6 || r.Lost() != 0 {
-			t.Error(seen, r.Lost())
+		if len(seen.kinds) != 6 || r.Lost() != 0 {
+			t.Error(seen.kinds, r.Lost())
 		}
 	})
 }
@@ -111,13 +119,13 @@ func TestMinutes(t *testing.T) {
 		}
 		r.Delivery("acme", "webhook", 3*time.Millisecond, true)
 		r.Delivery("acme", "webhook", 9*time.Millisecond, false)
-		r.Push("acme", false)
-		r.Push("acme", true)
-		r.PushRefused("acme")
+		r.Push("acme", 202, false)
+		r.Push("acme", 202, true)
+		r.Push("acme", 401, false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		got := logged(t, memory)
-		r.Push("acme", false)
+		r.Push("acme", 202, false)
 		cancel()
 		<-done
 		all := logged(t, memory)

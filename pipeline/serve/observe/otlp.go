@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,16 +86,35 @@ func otlpFrom(getenv func(string) string) (o otlp, err error) {
 // otlpExporter sends spans. The SDK calls it from one goroutine, with a bounded queue
 // before it: a collector that hangs costs spans, and nothing else.
 type otlpExporter struct {
-	o      otlp
-	client *http.Client
+	o       otlp
+	client  *http.Client
+	log     *slog.Logger
+	failing bool // and it was said
 }
 
 // maxAnswer is how much of a collector's answer is read, so that its connection can
 // be used again.
 const maxAnswer = 64 << 10
 
-// ExportSpans implements sdk.SpanExporter.
+// ExportSpans implements sdk.SpanExporter. What goes wrong is said once, and not
+// given to the SDK, which would say it every time, and not where we log.
 func (e *otlpExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	err := e.send(ctx, spans)
+	switch {
+	case err != nil && !e.failing:
+		var where *url.Error
+		if errors.As(err, &where) { // without the address, which may be one that nobody should see
+			err = where.Err
+		}
+		e.log.Warn("the collector of traces takes none; traces are lost until it does", "error", err.Error())
+	case err == nil && e.failing:
+		e.log.Info("the collector takes traces again")
+	}
+	e.failing = err != nil
+	return nil
+}
+
+func (e *otlpExporter) send(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	body, err := json.Marshal(request(spans))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,8 +31,9 @@ type Traces struct {
 	tracer   trace.Tracer
 }
 
-// NewTraces is Traces as the environment wants them: none without an endpoint.
-func NewTraces(getenv func(string) string, version, node string, client *http.Client) (*Traces, error) {
+// NewTraces is Traces as the environment wants them: none without an endpoint. log is
+// told when the collector does not take them.
+func NewTraces(getenv func(string) string, version, node string, client *http.Client, log *slog.Logger) (*Traces, error) {
 	o, err := otlpFrom(getenv)
 	if err != nil || o.url == "" {
 		return &Traces{}, err
@@ -41,7 +43,7 @@ func NewTraces(getenv func(string) string, version, node string, client *http.Cl
 		service = "pipeline"
 	}
 	about := resource.NewSchemaless(attribute.String("service.name", service), attribute.String("service.version", version), attribute.String("service.instance.id", node))
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(&otlpExporter{o: o, client: client}), sdk.WithResource(about))
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(&otlpExporter{o: o, client: client, log: log}), sdk.WithResource(about))
 	return &Traces{provider: provider, tracer: provider.Tracer("pipeline", trace.WithInstrumentationVersion(version))}, nil
 }
 

@@ -19,9 +19,14 @@ import (
 
 // notRun are the examples of commands that no test can run, each with its reason.
 var notRun = map[string]string{
-	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":                              "the mapping is not incremental; TestStateRewind runs it on one that is",
-	"pipeline state export mappings/gevme-attendees.yaml > state.tar":                           "needs a run before it; TestStateExportImport",
-	"pipeline state import mappings/gevme-attendees.yaml state.tar":                             "needs the archive; TestStateExportImport",
+	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":    "the mapping is not incremental; TestStateRewind runs it on one that is",
+	"pipeline state export mappings/gevme-attendees.yaml > state.tar": "needs a run before it; TestStateExportImport",
+	"pipeline state import mappings/gevme-attendees.yaml state.tar":   "needs the archive; TestStateExportImport",
+	"pipeline runs mappings/": "needs the history of a serve; the script runs.txtar has one",
+	"pipeline runs mappings/gevme-attendees.yaml --failed --since 7d":                           "needs the history of a serve; the script runs.txtar has one",
+	"pipeline runs mappings/ --json --limit 1000":                                               "needs the history of a serve; the script runs.txtar has one",
+	"pipeline doctor mappings/":                                                                 "the port may be taken; the script doctor.txtar",
+	"pipeline doctor mappings/ --json":                                                          "the port may be taken; the script doctor.txtar",
 	"pipeline auth login gevme --connection acme":                                               "a person logs in; the script auth.txtar does",
 	"pipeline auth login floktu --connection acme-eu --redirect http://127.0.0.1:8765/callback": "a person logs in, and the port may be taken",
 	"pipeline auth login ./eventbrite.yaml --connection acme --no-browser":                      "a person logs in",

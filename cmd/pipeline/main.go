@@ -145,6 +145,8 @@ first call; a bad record is kept, with the reason, and never delivered.`,
 		a.rejectsCommand(),
 		a.stateCommand(),
 		a.purgeCommand(),
+		a.runsCommand(),
+		a.doctorCommand(),
 		a.versionCommand(),
 		a.completionCommand(root),
 	)

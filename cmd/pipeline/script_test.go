@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/yeka/zip"
+
+	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
+	"pipeline/pipeline/serve/history"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +43,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exit": exitCodeIs, "sandbox": startSandbox, "login": logInScripted, "archive": makeArchive},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exit": exitCodeIs, "sandbox": startSandbox, "login": logInScripted, "archive": makeArchive, "happen": makeHistory},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
@@ -109,6 +114,20 @@ func makeArchive(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(z.Close())
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
+}
+
+// makeHistory is a pipeline serve to which something happened: happen FOLDER EVENTS
+// makes the history of a folder that is served from a file of events, one a line.
+func makeHistory(ts *testscript.TestScript, _ bool, args []string) {
+	memory := enginetest.NewMemory()
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		_, err := memory.Append(context.Background(), engine.Events, "any", engine.Message{ID: line, Body: []byte(line)})
+		ts.Check(err)
+	}
+	db, err := history.Open(filepath.Join(ts.MkAbs(args[0]), ".pipeline", "serve", "history.db"), slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	_, err = db.CatchUp(context.Background(), memory)
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 func exitText(err error) string {

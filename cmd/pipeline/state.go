@@ -172,7 +172,7 @@ func (a *app) rewind(c checked, dir string, f stateFlags) (err error) {
 	if f.to == "" {
 		return usage("rewind needs --to TIME, such as --to 24h or --to 2026-11-20")
 	}
-	to, err := parseMoment(f.to, time.Now())
+	to, err := parseMoment("--to", f.to, time.Now())
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (a *app) rewind(c checked, dir string, f stateFlags) (err error) {
 }
 
 // parseMoment is a time as people give it.
-func parseMoment(text string, now time.Time) (time.Time, error) {
+func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
@@ -223,7 +223,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 		ago = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || ago <= 0 || ago > 100*365*24*time.Hour {
-		return time.Time{}, usage("--to is RFC 3339 (2026-11-20T09:00:00+08:00), a date (2026-11-20), or how long ago (24h, 7d), not %q", text)
+		return time.Time{}, usage("%s is RFC 3339 (2026-11-20T09:00:00+08:00), a date (2026-11-20), or how long ago (24h, 7d), not %q", flag, text)
 	}
 	return now.Add(-ago), nil
 }

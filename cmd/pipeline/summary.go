@@ -250,35 +250,54 @@ func resultTable(results []result, width int) string {
 		{"exit code", func(r result) string { return strconv.Itoa(r.exit) }},
 	}
 	var cells [][]string // by column
-	total := 0
 	for _, c := range columns {
 		column := []string{c.title}
 		for _, r := range results {
 			column = append(column, c.cell(r))
 		}
 		cells = append(cells, column)
+	}
+	return columnTable(cells, 1, 0, []int{5, 3, 1}, width) // calls, filtered, read
+}
+
+// columnTable is a table of columns, each with its title first. The first ones are
+// texts, which stand to the left, the others numbers. Where it would be wider than
+// width, the columns in least go, one by one, and then the names give way; least is
+// from right to left. A width of 0 is any.
+func columnTable(cells [][]string, texts, names int, least []int, width int) string {
+	total := -len(gap)
+	for _, column := range cells {
 		total += widest(column) + len(gap)
 	}
-	total -= len(gap)
-	for _, least := range []int{5, 3, 1} { // calls, filtered, read
+	for _, i := range least {
 		if width > 0 && total > width {
-			total -= widest(cells[least]) + len(gap)
-			cells = slices.Delete(cells, least, least+1)
+			total -= widest(cells[i]) + len(gap)
+			cells = slices.Delete(cells, i, i+1)
 		}
 	}
-	names := widest(cells[0])
+	room := widest(cells[names])
 	if width > 0 && total > width {
-		names = max(10, names-(total-width))
+		room = max(10, room-(total-width))
 	}
 	var b strings.Builder
-	for row := range len(results) + 1 {
-		name := diag.Fit(cells[0][row], names)
-		b.WriteString(name + strings.Repeat(" ", names-diag.Columns(name)))
-		for _, column := range cells[1:] {
-			cell := column[row]
-			b.WriteString(gap + strings.Repeat(" ", widest(column)-diag.Columns(cell)) + cell)
+	for row := range cells[0] {
+		var line strings.Builder
+		for i, column := range cells {
+			cell, columns := column[row], widest(column)
+			if i == names {
+				cell, columns = diag.Fit(cell, room), room
+			}
+			fill := strings.Repeat(" ", columns-diag.Columns(cell))
+			if i > 0 {
+				line.WriteString(gap)
+			}
+			if i < texts {
+				line.WriteString(cell + fill)
+			} else {
+				line.WriteString(fill + cell)
+			}
 		}
-		b.WriteByte('\n')
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	return b.String()
 }

@@ -273,13 +273,13 @@ func TestProblemsEnd(t *testing.T) {
 // TestAgain is the law of the projection: it does not matter in which parts the log
 // is projected, how often it is begun again, or whether it is all made anew.
 func TestAgain(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	defer func() { h.close() }()
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
+		h.engine, h.n = enginetest.NewMemory(), 0
+		if err := h.db.Rebuild(); err != nil {
 			rt.Fatal(err)
 		}
-		h := newHouse(t, dir)
-		defer h.close()
 		for range rapid.IntRange(1, 6).Draw(rt, "parts") {
 			for range rapid.IntRange(0, 8).Draw(rt, "events") {
 				e := story[rapid.IntRange(0, len(story)-1).Draw(rt, "event")]

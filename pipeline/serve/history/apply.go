@@ -12,9 +12,28 @@ import (
 
 // change is one event, and the transaction that it is projected in.
 type change struct {
-	tx  *sql.Tx
+	statements
 	seq uint64
 	Event
+}
+
+// statements are those of one transaction, each prepared once.
+type statements struct {
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+func (s statements) exec(statement string, args ...any) error {
+	p := s.prepared[statement]
+	if p == nil {
+		var err error
+		if p, err = s.tx.Prepare(statement); err != nil {
+			return err
+		}
+		s.prepared[statement] = p // the end of the transaction closes it
+	}
+	_, err := p.Exec(args...)
+	return err
 }
 
 func (c *change) apply() error {
@@ -51,11 +70,6 @@ func (c *change) apply() error {
 		return c.begins(Audit)
 	}
 	return nil
-}
-
-func (c *change) exec(statement string, args ...any) error {
-	_, err := c.tx.Exec(statement, args...)
-	return err
 }
 
 func (c *change) entry() error {
@@ -120,7 +134,7 @@ func (c *change) gone() error {
 // started begins a run. There are never two of one mapping, so that one which is
 // still running is lost with its process.
 func (c *change) started() error {
-	if err := c.exec(`UPDATE runs SET result = ?, ended = ? WHERE mapping = ? AND result = ? AND id <> ?`, Lost, millis(c.At), c.Mapping, Running, c.Run); err != nil {
+	if err := c.exec(`UPDATE runs SET result = 'lost', ended = ? WHERE mapping = ? AND result = 'running' AND id <> ?`, millis(c.At), c.Mapping, c.Run); err != nil {
 		return err
 	}
 	return c.exec(`INSERT INTO runs(id, mapping, trigger, result, node, started) VALUES(?, ?, ?, ?, ?, ?)

@@ -14,7 +14,7 @@ import (
 // transaction, so that each is projected once, whatever dies when.
 
 const (
-	batchSize  = 1000      // events of one transaction
+	batchSize  = 500       // events of one transaction
 	pruneEvery = time.Hour // what is too old goes
 	retryPause = time.Second
 )
@@ -99,6 +99,7 @@ func (d *DB) CatchUp(ctx context.Context, e engine.Engine) (seq uint64, err erro
 
 // batch projects some events and their place.
 func (d *DB) batch(ctx context.Context, tx *sql.Tx, e engine.Engine, m *meta) (n int, err error) {
+	each := statements{tx, map[string]*sql.Stmt{}}
 	err = e.Read(ctx, engine.Events, "", m.seq, func(msg engine.Message) error {
 		if n == batchSize {
 			return errFull
@@ -114,7 +115,7 @@ func (d *DB) batch(ctx context.Context, tx *sql.Tx, e engine.Engine, m *meta) (n
 			event.At = msg.Stored
 		}
 		m.at = event.At
-		return (&change{tx: tx, seq: msg.Seq, Event: event}).apply()
+		return (&change{each, msg.Seq, event}).apply()
 	})
 	if err != nil && !errors.Is(err, errFull) || n == 0 {
 		return n, err

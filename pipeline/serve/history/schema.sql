@@ -55,6 +55,8 @@ CREATE TABLE runs(
 ) WITHOUT ROWID;
 CREATE INDEX runs_by_mapping ON runs(mapping, started);
 CREATE INDEX runs_by_time ON runs(started);
+CREATE INDEX runs_by_end ON runs(ended);
+CREATE INDEX runs_going_on ON runs(mapping) WHERE result = 'running';
 
 CREATE TABLE causes( -- why records of a run were rejected
 	run    TEXT NOT NULL,
@@ -80,6 +82,7 @@ CREATE TABLE deliveries( -- by minute
 	p99_ms  INTEGER NOT NULL,
 	PRIMARY KEY(mapping, minute, sink)
 ) WITHOUT ROWID;
+CREATE INDEX deliveries_by_minute ON deliveries(minute);
 
 CREATE TABLE calls( -- to sources, by minute
 	mapping   TEXT NOT NULL,
@@ -92,6 +95,7 @@ CREATE TABLE calls( -- to sources, by minute
 	p99_ms    INTEGER NOT NULL,
 	PRIMARY KEY(mapping, minute)
 ) WITHOUT ROWID;
+CREATE INDEX calls_by_minute ON calls(minute);
 
 CREATE TABLE pushes( -- by minute
 	mapping TEXT NOT NULL,
@@ -101,6 +105,7 @@ CREATE TABLE pushes( -- by minute
 	refused INTEGER NOT NULL,
 	PRIMARY KEY(mapping, minute)
 ) WITHOUT ROWID;
+CREATE INDEX pushes_by_minute ON pushes(minute);
 
 CREATE TABLE dead_letters( -- deliveries that were given up
 	id       TEXT PRIMARY KEY, -- of the message in the log of dead letters

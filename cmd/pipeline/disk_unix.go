@@ -11,5 +11,5 @@ func diskSpace(dir string) (free, total uint64, ok bool) {
 		return 0, 0, false
 	}
 	size := uint64(s.Bsize)
-	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, true
+	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, true //nolint:unconvert // their types differ between systems
 }

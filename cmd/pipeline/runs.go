@@ -210,7 +210,7 @@ func runsTable(runs []history.Run, width int) string {
 		{"read", func(r history.Run) string { return diag.Thousands(r.Read) }},
 		{"written", func(r history.Run) string { return diag.Thousands(r.Written) }},
 		{"rejected", func(r history.Run) string { return diag.Thousands(r.Rejected) }},
-		{"took", func(r history.Run) string { return lasted(r) }},
+		{"took", lasted},
 	} {
 		column := []string{c.title}
 		for _, r := range runs {

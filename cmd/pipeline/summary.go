@@ -273,6 +273,9 @@ func columnTable(cells [][]string, texts, names int, least []int, width int) str
 		if width > 0 && total > width {
 			total -= widest(cells[i]) + len(gap)
 			cells = slices.Delete(cells, i, i+1)
+			if i < texts {
+				texts--
+			}
 		}
 	}
 	room := widest(cells[names])

@@ -22,8 +22,6 @@ import (
 	"pipeline/pipeline/serve/enginetest"
 )
 
-var quiet = slog.New(slog.DiscardHandler)
-
 // house is an engine, and the history that is made from its log.
 type house struct {
 	testing.TB
@@ -475,7 +473,7 @@ func TestBatches(t *testing.T) {
 
 func TestNoHistory(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := OpenReadOnly(filepath.Join(dir, "history.db")); err != ErrNone {
+	if _, err := OpenReadOnly(filepath.Join(dir, "history.db")); !errors.Is(err, ErrNone) {
 		t.Error(err)
 	}
 	if entries := must(os.ReadDir(dir))(t); len(entries) > 0 {

@@ -20,6 +20,9 @@ type Reader struct {
 	of   os.FileInfo // the file that db has open
 }
 
+// readers is how many questions are answered beside each other.
+const readers = 4
+
 // ErrNone is the error of OpenReadOnly where there is no history.
 var ErrNone = errors.New("there is no history")
 
@@ -67,6 +70,7 @@ func (r *Reader) handle() (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.SetMaxOpenConns(readers)
 	r.db, r.of = db, info
 	return db, nil
 }

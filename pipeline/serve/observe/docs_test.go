@@ -34,10 +34,10 @@ func TestMetricsDocumented(t *testing.T) {
 	}
 	there := []string{"pipeline_build_info{version,goversion}"}
 	for line := range strings.Lines(string(golden)) {
-		name, rest, _ := strings.Cut(line, " ")
+		name, _, _ := strings.Cut(line, " ")
 		if labels, _, ok := strings.Cut(line, "} "); ok {
-			name, rest, _ = strings.Cut(labels, "{")
-			name += "{" + strings.Join(labelNames(rest), ",") + "}"
+			family, rest, _ := strings.Cut(labels, "{")
+			name = family + "{" + strings.Join(labelNames(rest), ",") + "}"
 		}
 		name = strings.NewReplacer("_bucket", "", "_sum", "", "_count", "").Replace(name)
 		name = strings.Replace(name, ",le}", "}", 1)

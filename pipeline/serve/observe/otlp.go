@@ -248,7 +248,7 @@ func keyValues(attributes []attribute.KeyValue) (out []keyValue) {
 			is := a.Value.AsBool()
 			v.Bool = &is
 		default:
-			text := a.Value.Emit()
+			text := a.Value.String()
 			v.String = &text
 		}
 		out = append(out, keyValue{string(a.Key), v})

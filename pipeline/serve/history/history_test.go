@@ -278,8 +278,8 @@ func TestAgain(t *testing.T) {
 		if err := h.db.Rebuild(); err != nil {
 			rt.Fatal(err)
 		}
-		for range rapid.IntRange(1, 6).Draw(rt, "parts") {
-			for range rapid.IntRange(0, 8).Draw(rt, "events") {
+		for range rapid.IntRange(1, 4).Draw(rt, "parts") {
+			for range rapid.IntRange(0, 6).Draw(rt, "events") {
 				e := story[rapid.IntRange(0, len(story)-1).Draw(rt, "event")]
 				h.happen(e)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,24 +43,24 @@ func TestRecorder(t *testing.T) {
 		memory := enginetest.NewMemory()
 		var seen meter
 		r := NewRecorder(memory, RecorderOptions{Node: "a", Meter: &seen})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { r.Run(ctx); close(done) }()
-
-		down := errors.New("down")
+		var down atomic.Bool
+		down.Store(true)
 		memory.Fail = func(what string) error {
-			if what == "append" {
-				return down
+			if what == "append" && down.Load() {
+				return errors.New("down")
 			}
 			return nil
 		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
 		r.Add(Event{Kind: RunStarted, Mapping: "acme", Run: "1", Trigger: ByPush})
 		impatient, leave := context.WithTimeout(t.Context(), 20*time.Second)
 		if err := r.Store(impatient, Event{Kind: RunEnded, Mapping: "acme", Run: "1", End: &End{Result: Done}}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error("the engine is down, and the event is stored:", err)
 		}
 		leave()
-		down = nil
+		down.Store(false)
 		if err := r.Store(t.Context(), Event{ID: "mine", Kind: SourceSilent, Mapping: "acme"}); err != nil {
 			t.Error(err)
 		}

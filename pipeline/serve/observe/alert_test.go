@@ -200,6 +200,7 @@ func TestAlertsArrive(t *testing.T) {
 			d.answers = []int{final}
 			a.queue <- Alert{}
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			if len(d.got) != n+1 {
 				t.Errorf("%d tries after %d", len(d.got)-n, final)
 			}
@@ -208,11 +209,13 @@ func TestAlertsArrive(t *testing.T) {
 		n := len(d.got)
 		a.queue <- Alert{}
 		time.Sleep(72 * time.Hour)
+		synctest.Wait()
 		if len(d.got) != n+len(alertPauses)+1 {
 			t.Error(len(d.got) - n)
 		}
 		a.queue <- Alert{}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		cancel()
 		<-done
 		if text := said.String(); strings.Count(text, "an alert is lost") != 4 || strings.Contains(text, "canary") || strings.Contains(text, "chat.example") {

@@ -192,8 +192,8 @@ func (r *run) keepReasons() error {
 // is wrong with an output is found out before the first call.
 func (r *run) open(ctx context.Context) (Source, error) {
 	p, w := r.plan, r.o.World
-	for _, s := range p.sinks {
-		writer, err := s.connector.Open(ctx, SinkConfig{Mapping: p.name, Target: s.shown, Options: s.options, Columns: p.columns, Key: p.key, State: r.o.State, World: w})
+	for i, s := range p.sinks {
+		writer, err := s.connector.Open(ctx, p.sinkConfig(i, r.o.State, w))
 		if err != nil {
 			return nil, err
 		}

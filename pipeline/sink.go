@@ -108,8 +108,12 @@ type SinkConnector struct {
 	// Both may be nil; a sink of rows is both.
 	Keyed, Adds func(Options) bool
 
-	// Open makes a writer for one run.
+	// Open makes a writer for one run. Where its World has an Outbox, a sink of rows
+	// puts its requests there and sends none.
 	Open func(context.Context, SinkConfig) (Writer, error)
+
+	// Courier delivers what such writers put into the outbox; nil: there is none.
+	Courier func(SinkConfig) (Courier, error)
 }
 
 // Refused is the error of Write where the receiver took some rows and refused

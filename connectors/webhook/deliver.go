@@ -61,8 +61,8 @@ var errFailed = errors.New("not sent, for a request before it failed")
 // Delete tells the receiver that a row is gone; key is a JSON object. A
 // receiver that knows no such row has what it should.
 func (w *writer) Delete(ctx context.Context, key []byte) error {
-	body := append(append([]byte(`{"type":"delete","key":`), key...), '}')
-	refusal, err := w.workers[0].deliver(ctx, body)
+	body := append(append([]byte(deletion), key...), '}')
+	refusal, err := w.workers[0].bring(ctx, body, [][]byte{keyOf(key)})
 	switch {
 	case err != nil:
 		return err
@@ -71,6 +71,9 @@ func (w *writer) Delete(ctx context.Context, key []byte) error {
 	}
 	return nil
 }
+
+// deletion is how the body of a deletion begins.
+const deletion = `{"type":"delete","key":`
 
 // unknownRow is the reason of a receiver that knows no such row.
 var unknownRow = answers(http.StatusNotFound)

@@ -65,6 +65,7 @@ func Connector() pipeline.SinkConnector {
 		Target:  target,
 		Rows:    true,
 		Open:    open,
+		Courier: newCourier,
 	}
 }
 
@@ -92,6 +93,10 @@ func check(options pipeline.Options) []pipeline.OptionError {
 }
 
 func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
+	return openWriter(c)
+}
+
+func openWriter(c pipeline.SinkConfig) (*writer, error) {
 	p, errs := compile(decoded(c.Options))
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("open the webhook: %s: %s", errs[0].Option, errs[0].Message)

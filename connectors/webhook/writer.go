@@ -21,6 +21,9 @@ type shared struct {
 	rows  pipeline.RowJSON
 
 	notice func(message string) // may be nil
+
+	sink   string          // its name in the mapping
+	outbox pipeline.Outbox // takes the requests, which are not sent then; nil: they are
 }
 
 // maxBodies bounds, in bytes, the bodies that are under way. A larger one goes
@@ -49,14 +52,15 @@ type writer struct {
 type task struct {
 	ctx      context.Context
 	body     []byte
-	from, to int // its rows in their batch
+	keys     [][]byte // of its rows, for the outbox
+	from, to int      // its rows in their batch
 	weight   int64
 	answered func(error)
 	place    place
 }
 
 func newWriter(p params, transport func() http.RoundTripper, c pipeline.SinkConfig) *writer {
-	s := &shared{params: p, pace: &pacer{rate: p.rate}, rows: pipeline.NewRowJSON(c.Columns), notice: c.World.Notice}
+	s := &shared{params: p, pace: &pacer{rate: p.rate}, rows: pipeline.NewRowJSON(c.Columns), notice: c.World.Notice, sink: c.Name, outbox: c.World.Outbox}
 	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}, idempotencyKey: nil}
 	for name, v := range p.headers {
 		s.fixed[http.CanonicalHeaderKey(name)] = []string{v}
@@ -76,6 +80,9 @@ func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered
 	if t.body, wrong = w.bodyOf(b, t.from, t.to); wrong != nil {
 		answered(t.refused("its body cannot be made: "+wrong.Error(), ""))
 		return t.to - t.from
+	}
+	if w.outbox != nil {
+		t.keys = w.keysOf(b, t.from, t.to)
 	}
 	t.weight = min(int64(len(t.body)), maxBodies)
 	if w.bodies.Acquire(ctx, t.weight) != nil {
@@ -175,7 +182,7 @@ func (w *writer) work(by *worker, queue <-chan *task) {
 	defer by.end()
 	for t := range queue {
 		w.order.wait(&t.place)
-		refusal, err := by.deliver(t.ctx, t.body)
+		refusal, err := by.bring(t.ctx, t.body, t.keys)
 		switch {
 		case err != nil:
 			err = w.fail(err)

@@ -10,47 +10,16 @@
 package deliver
 
 import (
-	"context"
 	"time"
 
+	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
 )
-
-// Outcome is what became of one try.
-type Outcome struct {
-	Verdict Verdict
-	Status  int           // of the answer; 0 where there was none
-	After   time.Duration // the receiver asks to be left alone for so long; 0: it does not
-	Reason  string        // for people; without secrets and personal data
-	Took    time.Duration
-}
-
-// Verdict is what a try says of the next one.
-type Verdict int
-
-// The verdicts.
-const (
-	Later     Verdict = iota // the receiver cannot take it now
-	Delivered                //
-	Refused                  // the receiver does not want this request
-	Gone                     // the receiver wants no request any more
-)
-
-// Sender sends the requests of one sink.
-type Sender interface {
-	// Send makes one try. It returns soon after ctx is done.
-	Send(ctx context.Context, id string, body []byte) Outcome
-	// Concurrency is how many tries may be under way at once.
-	Concurrency() int
-	// Target tells receivers apart: one that was disabled is tried again once it is
-	// another one. It is a hash, and tells nobody where it is.
-	Target() string
-}
 
 // Notes is told what happens. Its methods may be called at the same time, and take
 // no time.
 type Notes interface {
-	Tried(mapping, sink string, o Outcome)
+	Tried(mapping, sink string, t pipeline.Try)
 	GivenUp(mapping, sink string, l Letter)
 	Disabled(mapping, sink, reason string)
 	Enabled(mapping, sink string)

@@ -23,7 +23,7 @@ type receiver struct {
 	took        time.Duration
 	concurrency int
 	target      string
-	answer      func(id string, try int) Outcome // nil: it takes everything
+	answer      func(id string, try int) pipeline.Try // nil: it takes everything
 
 	mu    sync.Mutex
 	tries map[string][]time.Time
@@ -39,7 +39,7 @@ func newReceiver() *receiver {
 func (r *receiver) Concurrency() int { return r.concurrency }
 func (r *receiver) Target() string   { return r.target }
 
-func (r *receiver) Send(ctx context.Context, id string, body []byte) Outcome {
+func (r *receiver) Try(ctx context.Context, id string, body []byte) pipeline.Try {
 	r.mu.Lock()
 	try := len(r.tries[id])
 	r.tries[id] = append(r.tries[id], time.Now())
@@ -50,16 +50,16 @@ func (r *receiver) Send(ctx context.Context, id string, body []byte) Outcome {
 	select {
 	case <-time.After(r.took):
 	case <-ctx.Done():
-		return Outcome{Verdict: Later, Reason: "cut off"}
+		return pipeline.Try{Verdict: pipeline.TryLater, Reason: "cut off"}
 	}
-	o := Outcome{Verdict: Delivered, Status: 200}
+	o := pipeline.Try{Verdict: pipeline.Delivered, Status: 200}
 	if r.answer != nil && !r.has(id) {
 		o = r.answer(id, try)
 	}
 	if string(body) != "body of "+id {
-		o = Outcome{Verdict: Refused, Reason: "another body: " + string(body)}
+		o = pipeline.Try{Verdict: pipeline.Refuses, Reason: "another body: " + string(body)}
 	}
-	if o.Verdict == Delivered && !r.has(id) {
+	if o.Verdict == pipeline.Delivered && !r.has(id) {
 		r.mu.Lock()
 		r.got = append(r.got, id)
 		r.mu.Unlock()
@@ -86,7 +86,7 @@ func (n *notes) say(format string, args ...any) {
 	n.said = append(n.said, fmt.Sprintf(format, args...))
 }
 
-func (n *notes) Tried(string, string, Outcome) {}
+func (n *notes) Tried(string, string, pipeline.Try) {}
 func (n *notes) GivenUp(_, sink string, l Letter) {
 	n.say("%s: gave up %s after %d: %s", sink, l.ID, l.Tries, l.Reason)
 }
@@ -118,7 +118,7 @@ func letters(t testing.TB, d *Deliveries) (ids []string) {
 }
 
 // run works for a while.
-func run(t testing.TB, d *Deliveries, sink string, r Sender, long time.Duration) {
+func run(t testing.TB, d *Deliveries, sink string, r pipeline.Courier, long time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
@@ -127,8 +127,8 @@ func run(t testing.TB, d *Deliveries, sink string, r Sender, long time.Duration)
 	}
 }
 
-func always(v Verdict, status int, reason string) func(string, int) Outcome {
-	return func(string, int) Outcome { return Outcome{Verdict: v, Status: status, Reason: reason} }
+func always(v pipeline.Verdict, status int, reason string) func(string, int) pipeline.Try {
+	return func(string, int) pipeline.Try { return pipeline.Try{Verdict: v, Status: status, Reason: reason} }
 }
 
 // The tries of a request that nobody takes are those of the table, and then it is
@@ -138,11 +138,11 @@ func TestTriesAreThoseOfTheTable(t *testing.T) {
 		n := &notes{}
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: n}
 		r := newReceiver()
-		r.answer = func(id string, _ int) Outcome {
+		r.answer = func(id string, _ int) pipeline.Try {
 			if id == "ill" {
-				return Outcome{Verdict: Later, Status: 500, Reason: "500 Internal Server Error"}
+				return pipeline.Try{Verdict: pipeline.TryLater, Status: 500, Reason: "500 Internal Server Error"}
 			}
-			return Outcome{Verdict: Delivered}
+			return pipeline.Try{Verdict: pipeline.Delivered}
 		}
 		put(t, d, "webhook", "ill", "k")
 		run(t, d, "webhook", r, 100*time.Hour)
@@ -169,11 +169,11 @@ func TestRefusedThreeTimesIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
 		r := newReceiver()
-		r.answer = func(id string, _ int) Outcome {
+		r.answer = func(id string, _ int) pipeline.Try {
 			if id == "bad" {
-				return Outcome{Verdict: Refused, Status: 422, Reason: "422"}
+				return pipeline.Try{Verdict: pipeline.Refuses, Status: 422, Reason: "422"}
 			}
-			return Outcome{Verdict: Delivered}
+			return pipeline.Try{Verdict: pipeline.Delivered}
 		}
 		put(t, d, "webhook", "bad", "k1")
 		put(t, d, "webhook", "good", "k2")
@@ -201,7 +201,7 @@ func TestGoneDisables(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: n}
 		r := newReceiver()
 		r.concurrency = 1
-		r.answer = always(Gone, 410, "410 Gone")
+		r.answer = always(pipeline.Gone, 410, "410 Gone")
 		put(t, d, "webhook", "a", "1")
 		put(t, d, "webhook", "b", "2")
 		run(t, d, "webhook", r, 24*time.Hour)
@@ -223,7 +223,7 @@ func TestGoneDisables(t *testing.T) {
 		if !slices.Equal(r.got, []string{"a", "b"}) {
 			t.Errorf("delivered %v", r.got)
 		}
-		r.answer = always(Gone, 410, "410 Gone")
+		r.answer = always(pipeline.Gone, 410, "410 Gone")
 		put(t, d, "webhook", "c", "3")
 		run(t, d, "webhook", r, time.Hour)
 		r.answer, r.target = nil, "b"
@@ -244,11 +244,11 @@ func TestReceiverThatIsDownIsLeftAlone(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
 		r := newReceiver()
 		back := time.Now().Add(12 * time.Hour)
-		r.answer = func(string, int) Outcome {
+		r.answer = func(string, int) pipeline.Try {
 			if time.Now().Before(back) {
-				return Outcome{Verdict: Later, Status: 503, Reason: "503"}
+				return pipeline.Try{Verdict: pipeline.TryLater, Status: 503, Reason: "503"}
 			}
-			return Outcome{Verdict: Delivered}
+			return pipeline.Try{Verdict: pipeline.Delivered}
 		}
 		for i := range 500 {
 			put(t, d, "webhook", fmt.Sprint("r", i), fmt.Sprint(i))
@@ -275,11 +275,11 @@ func TestRetryAfterIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
 		r := newReceiver()
-		r.answer = func(_ string, try int) Outcome {
+		r.answer = func(_ string, try int) pipeline.Try {
 			if try == 0 {
-				return Outcome{Verdict: Later, Status: 429, After: time.Hour, Reason: "429"}
+				return pipeline.Try{Verdict: pipeline.TryLater, Status: 429, After: time.Hour, Reason: "429"}
 			}
-			return Outcome{Verdict: Delivered}
+			return pipeline.Try{Verdict: pipeline.Delivered}
 		}
 		began := time.Now()
 		put(t, d, "webhook", "a", "1")
@@ -295,7 +295,7 @@ func TestReplayHasTheSameKey(t *testing.T) {
 		n := &notes{}
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: n}
 		r := newReceiver()
-		r.answer = always(Refused, 400, "400")
+		r.answer = always(pipeline.Refuses, 400, "400")
 		put(t, d, "webhook", "a", "1")
 		run(t, d, "webhook", r, time.Hour)
 		var letter Letter
@@ -329,7 +329,7 @@ func TestSinksDoNotShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
 		one, two := newReceiver(), newReceiver()
-		two.answer = always(Later, 503, "503")
+		two.answer = always(pipeline.TryLater, 503, "503")
 		for i := range 10 {
 			put(t, d, "webhook", fmt.Sprint(i), fmt.Sprint(i))
 			put(t, d, "webhook-2", fmt.Sprint(i), fmt.Sprint(i))
@@ -397,14 +397,14 @@ func TestNothingIsLostAndKeysKeepTheirOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 60).Draw(rt, "requests")
 		keys := rapid.IntRange(1, 20).Draw(rt, "keys")
-		verdicts := rapid.SliceOfN(rapid.SampledFrom([]Verdict{Delivered, Delivered, Delivered, Later, Refused}), 1, 50).Draw(rt, "answers")
+		verdicts := rapid.SliceOfN(rapid.SampledFrom([]pipeline.Verdict{pipeline.Delivered, pipeline.Delivered, pipeline.Delivered, pipeline.TryLater, pipeline.Refuses}), 1, 50).Draw(rt, "answers")
 		lives := rapid.SliceOfN(rapid.IntRange(0, 30), 0, 6).Draw(rt, "changes until a process dies")
 		synctest.Test(t, func(t *testing.T) {
 			memory := enginetest.NewMemory()
 			d := &Deliveries{Engine: memory, Notes: &notes{}}
 			r := newReceiver()
-			r.answer = func(id string, try int) Outcome {
-				return Outcome{Verdict: verdicts[(int(hash([]byte(id))%1000)+try)%len(verdicts)]}
+			r.answer = func(id string, try int) pipeline.Try {
+				return pipeline.Try{Verdict: verdicts[(int(hash([]byte(id))%1000)+try)%len(verdicts)]}
 			}
 			for i := range n {
 				put(t, d, "webhook", fmt.Sprintf("%03d", i), fmt.Sprint(i%keys))

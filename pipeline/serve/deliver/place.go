@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
 )
 
@@ -107,13 +108,13 @@ func (p *place) done(seq uint64) {
 }
 
 // failed notes a try that did not deliver, and reports whether it was the last one.
-func (w *waiting) failed(now time.Time, o Outcome) (last bool) {
+func (w *waiting) failed(now time.Time, o pipeline.Try) (last bool) {
 	w.Tries++
 	w.Status, w.Reason = o.Status, o.Reason
 	if w.First.IsZero() {
 		w.First = now
 	}
-	if o.Verdict == Refused {
+	if o.Verdict == pipeline.Refuses {
 		w.Refused++
 	}
 	if w.Tries > len(delays) || w.Refused >= mayRefuse {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
 )
 
@@ -18,7 +19,7 @@ import (
 type worker struct {
 	d             *Deliveries
 	mapping, sink string
-	send          Sender
+	send          pipeline.Courier
 
 	place    place
 	revision uint64
@@ -38,7 +39,7 @@ type worker struct {
 // result is how a try went.
 type result struct {
 	request *request
-	outcome Outcome
+	outcome pipeline.Try
 }
 
 // The pace of a worker.
@@ -53,7 +54,7 @@ const (
 
 // Work delivers the requests of one sink until ctx is done. An error says that it
 // has to be begun again: somebody else moved the place on, or the engine is ill.
-func (d *Deliveries) Work(ctx context.Context, mapping, sink string, send Sender) error {
+func (d *Deliveries) Work(ctx context.Context, mapping, sink string, send pipeline.Courier) error {
 	p, revision, err := loadPlace(ctx, d.Engine, mapping, sink)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (w *worker) dispatch(ctx context.Context) (wake time.Time, err error) {
 		w.flying[r.seq] = r
 		go func() {
 			began := time.Now()
-			o := w.send.Send(ctx, r.id, r.body)
+			o := w.send.Try(ctx, r.id, r.body)
 			o.Took = time.Since(began)
 			w.results <- result{r, o}
 		}()
@@ -329,23 +330,23 @@ func (w *worker) readOn(ctx context.Context) error {
 // settle notes how a try went.
 func (w *worker) settle(ctx context.Context, r result) {
 	delete(w.flying, r.request.seq)
-	if ctx.Err() != nil && r.outcome.Verdict != Delivered {
+	if ctx.Err() != nil && r.outcome.Verdict != pipeline.Delivered {
 		return // it was cut off, and is tried again by whoever comes next
 	}
 	now, o := time.Now(), r.outcome
 	w.d.Notes.Tried(w.mapping, w.sink, o)
 	w.changed()
 	switch o.Verdict {
-	case Delivered:
+	case pipeline.Delivered:
 		w.isThere()
 		w.place.done(r.request.seq)
 		return
-	case Later:
+	case pipeline.TryLater:
 		w.circuit.failed(now, o.After)
 		w.away = w.away || w.circuit.open()
-	case Refused:
+	case pipeline.Refuses:
 		w.isThere()
-	case Gone:
+	case pipeline.Gone:
 		w.place.Disabled = cmp.Or(o.Reason, "the receiver wants no more")
 		w.d.Notes.Disabled(w.mapping, w.sink, w.place.Disabled)
 	}
@@ -366,13 +367,13 @@ func (w *worker) isThere() {
 }
 
 // postpone lets a request wait for its next try, or gives it up.
-func (w *worker) postpone(ctx context.Context, r *request, now time.Time, o Outcome) {
+func (w *worker) postpone(ctx context.Context, r *request, now time.Time, o pipeline.Try) {
 	p := w.place.find(r.seq)
 	if p == nil {
 		p = &waiting{Seq: r.seq, Keys: r.keys}
 		w.place.wait(p)
 	}
-	if o.Verdict == Gone {
+	if o.Verdict == pipeline.Gone {
 		p.Status, p.Reason = o.Status, o.Reason
 		return
 	}

@@ -118,7 +118,7 @@ func (s *retrySource) Read(ctx context.Context, _ Position, yield func(*Page) er
 // record is the record of a line, with what the file says of it.
 func (s *retrySource) record(l *RejectLine) (Record, error) {
 	kept := &keptRecord{
-		at:     recordPlace{l.Page, l.Item, l.Line},
+		at:     recordPlace{l.Page, l.Item, l.Line, l.Push},
 		key:    bytes.Clone(l.Key),
 		reject: reject{code: l.Code, field: l.Field, reason: l.Reason, value: bytes.Clone(l.Value)},
 	}

@@ -43,6 +43,7 @@ type stream struct {
 	records []string // envelopes as pipeline.Elements takes them: "" is the answer itself
 	paging  paging
 	schema  pipeline.Document
+	pushed  *pipeline.PushedStream // nil: the platform does not push it
 }
 
 // parameter is one part of a query.
@@ -160,7 +161,7 @@ func (r *reader) options(n *yaml.Node) []pipeline.Option {
 	var out []pipeline.Option
 	for _, e := range all.entries {
 		switch {
-		case e.name == optionBaseURL || e.name == optionPageSize:
+		case e.name == optionBaseURL || e.name == optionPageSize || e.name == optionPush:
 			r.error(e.key, "invalid-value", "every declared connector has the option "+strconv.Quote(e.name)+" already", "leave it out")
 			continue
 		case !optionName.MatchString(e.name):

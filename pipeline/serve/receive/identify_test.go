@@ -15,7 +15,7 @@ import (
 // planned is the hook of a mapping whose source says this.
 func planned(t testing.TB, source string) Hook {
 	t.Helper()
-	m, diags := pipeline.Parse("acme.yaml", []byte("version: 1\nsource: "+source+"\nfields: {id: {value: id, type: string}}\nsinks: [{jsonl: {path: a.jsonl, mode: append}}]\n"))
+	m, diags := pipeline.Parse("acme.yaml", []byte("version: 1\nsource: "+source+"\nfields: {id: {value: id, type: string}}\nsinks: [{csv: {path: a.csv, mode: append}}]\n"))
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

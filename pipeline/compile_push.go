@@ -46,9 +46,22 @@ func (c *compiler) pushes(d SourceDecl, decl ConnectorDecl, connector SourceConn
 	c.plan.pushAt = decl.Name.Span()
 	if path := optionNode(decl.options, strings.Split(prefix+"path", ".")...); path != nil {
 		c.plan.pushAt = c.m.origins.span(path)
+		c.plan.push.Shown = shownPath(c.m.origins.text(path), c.plan.push)
 	}
 	c.plainSecrets(decl.options, connector.Options)
 	c.reconcile(d.Reconcile)
+}
+
+// shownPath is a path for people: as it is written, but for one that is a secret
+// itself.
+func shownPath(t Text, p *Push) string {
+	if !holdsVariable(t) && p.Auth.Kind == AuthPath {
+		return PushRoot + "***"
+	}
+	return variable.ReplaceAllStringFunc(t.Value, func(ref string) string {
+		name, _, _ := strings.Cut(ref[2:len(ref)-1], ":-") // a default may be one too
+		return "${" + name + "}"
+	})
 }
 
 // plainSecrets warns of secrets that stand in the mapping themselves.
@@ -220,21 +233,22 @@ func suggestZone(name string) string {
 	return ""
 }
 
-// SamePaths reports mappings that would take the same pushes: of two with one
-// path, the second by its name.
-func SamePaths(plans []*Plan) diag.List {
-	var out diag.List
+// SamePaths is, of each plan, what is wrong with it where one before it takes the
+// same pushes. Plans may be nil.
+func SamePaths(plans []*Plan) []diag.List {
+	out := make([]diag.List, len(plans))
 	first := map[string]*Plan{}
-	for _, p := range plans {
-		if p.push == nil {
+	for i, p := range plans {
+		if p == nil || p.push == nil {
 			continue
 		}
-		if other, taken := first[p.push.Path]; taken {
-			out = out.Error(codeSamePath, p.pushAt, fmt.Sprintf("the mapping %s takes what is pushed to this path already", other.name), "give each mapping a path of its own",
-				diag.Note{Span: other.pushAt, Message: "the path stands here too"})
+		other, taken := first[p.push.Path]
+		if !taken {
+			first[p.push.Path] = p
 			continue
 		}
-		first[p.push.Path] = p
+		out[i] = out[i].Error(codeSamePath, p.pushAt, fmt.Sprintf("what is pushed to this path goes to the mapping %s already", other.name), "give each mapping a path of its own",
+			diag.Note{Span: other.pushAt, Message: "the path stands here too"})
 	}
 	return out
 }

@@ -34,6 +34,7 @@ type Pushed struct {
 // Push is what a plan knows of what is pushed to it. It never changes.
 type Push struct {
 	Path     string        // exactly; it may be all that proves a sender, so that nobody is shown it
+	Shown    string        // the path for people
 	Auth     Authenticator // who may send
 	ID       *Identity     // tells pushes apart; nil: the header webhook-id, else what the body is
 	Content  string        // what bodies are: json, form, or any for what the sender says

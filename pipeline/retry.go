@@ -127,6 +127,11 @@ func (s *retrySource) record(l *RejectLine) (Record, error) {
 	case l.Damage != "":
 		kept.reject = reject{code: codeDamaged, reason: fmt.Sprintf("line %d of the reject file is damaged: %s", l.Number, l.Damage)}
 	case !s.plan.owns(l), len(l.record) == 0, l.Code == CodeDetail:
+	case l.Code == codePushed && s.plan.push != nil:
+		if inside := s.plan.push.records(bytes.Clone(l.record), nil); len(inside) == 1 && inside[0].Fault == nil {
+			rec.Text = inside[0].Text // the mapping has learned where it is
+			return rec, nil
+		}
 	case l.raw && s.plan.source.connector.Remote, !l.raw:
 		rec.Text = bytes.Clone(l.record)
 		return rec, nil

@@ -24,7 +24,15 @@ func Source() pipeline.SourceConnector {
 			return wrong
 		},
 		Open: func(_ context.Context, c pipeline.SourceConfig) (pipeline.Source, error) {
-			return nil, fmt.Errorf("%s takes what is pushed to it, which pipeline serve receives; there is nothing that could be fetched", c.Mapping)
+			return nothing{c.Mapping}, nil // its rejects can be mapped again
 		},
 	}
+}
+
+// nothing is what can be fetched from where things are pushed.
+type nothing struct{ mapping string }
+
+// Read implements pipeline.Source.
+func (n nothing) Read(context.Context, pipeline.Position, func(*pipeline.Page) error) error {
+	return fmt.Errorf("%s takes what is pushed to it, which pipeline serve receives; there is nothing that could be fetched", n.mapping)
 }

@@ -196,7 +196,7 @@ func (c *compiler) keeping(d SourceDecl, connector SourceConnector) {
 	src := &c.plan.source
 	src.tape = connector.Remote && c.word(d.Tape, "on", "off") != "off"
 	src.incremental = c.word(d.Sync, "full", "incremental") == "incremental"
-	if src.incremental && !src.stream.Incremental {
+	if src.incremental && connector.Remote && !src.stream.Incremental {
 		c.err("not-incremental", d.Sync.Span(), fmt.Sprintf("%s cannot say what changed in %s since the last run", connector.Name, src.stream.Name), "write sync: full, or leave it out")
 	}
 	src.resume = 24 * time.Hour

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 // pushes is what can be pushed to the mapping.
 func (c *compiler) pushes(d SourceDecl, decl ConnectorDecl, connector SourceConnector) {
 	src := c.plan.source
+	c.noPush(connector)
 	options, prefix := src.options, ""
 	if !connector.PushOnly {
 		group, given := src.options[optionPush].(Options)
@@ -64,6 +66,20 @@ func shownPath(t Text, p *Push) string {
 	})
 }
 
+// noPush says of a connector that nothing is known of pushes of what nobody would
+// find out from the list of its options.
+func (c *compiler) noPush(connector SourceConnector) {
+	if connector.PushOnly || optionOf(connector.Options, optionPush) != nil {
+		return
+	}
+	for i := range c.diags {
+		if d := &c.diags[i]; d.Code == "unknown-key" && strings.HasPrefix(d.Message, fmt.Sprintf("unknown key %q in %s", optionPush, connector.Name)) {
+			d.Code, d.Message = codeNoPush, fmt.Sprintf("nothing is known of pushes by %s", connector.Name)
+			d.Hint = "pull it by the clock, under schedule:; or take what it pushes with the source webhook"
+		}
+	}
+}
+
 // plainSecrets warns of secrets that stand in the mapping themselves.
 func (c *compiler) plainSecrets(n *yaml.Node, declared []Option) {
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -76,23 +92,30 @@ func (c *compiler) plainSecrets(n *yaml.Node, declared []Option) {
 		case o == nil:
 		case o.Type == TypeGroup:
 			c.plainSecrets(v, o.Group)
-		case !o.Secret || key == "path" && c.plan.push.Auth.Kind != AuthPath:
+		case !o.Secret || key == "path" && provenOtherwise(n):
 		case v.Kind == yaml.SequenceNode:
 			for _, item := range v.Content {
-				c.plainSecret(key, item)
+				c.plainSecret(item)
 			}
 		default:
-			c.plainSecret(key, v)
+			c.plainSecret(v)
 		}
 	}
 }
 
-func (c *compiler) plainSecret(option string, n *yaml.Node) {
-	if n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "${") {
+func (c *compiler) plainSecret(n *yaml.Node) {
+	at := c.m.origins.span(n)
+	wrong := slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Span == at }) // it has to be another one anyway
+	if n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "${") || wrong {
 		return
 	}
-	c.diags = c.diags.Warn(codePlainSecret, c.m.origins.span(n), fmt.Sprintf("%s is a secret, and stands in the mapping for all who can read it", option),
+	c.diags = c.diags.Warn(codePlainSecret, at, "a secret stands in the mapping itself, for all who can read it",
 		"put it into the environment, or a file .env beside the mapping, and write ${NAME} here")
+}
+
+// provenOtherwise reports whether options name another proof than a secret path.
+func provenOtherwise(options *yaml.Node) bool {
+	return slices.ContainsFunc([]string{"basic", "bearer", "hmac", "secret"}, func(name string) bool { return optionNode(options, name) != nil })
 }
 
 // optionNode is what stands behind a path of options; nil where nothing does.
@@ -190,7 +213,7 @@ func (c *compiler) schedule() {
 		c.err(codeSchedule, d.Cron.Span(), "what is pushed is mapped when it comes, and cannot be fetched at a time", "remove schedule")
 		return
 	}
-	schedule, problem, hint := ParseSchedule(c.expand(d.Cron), zone)
+	schedule, problem, hint := ParseSchedule(c.expand(d.Cron), cmp.Or(zone, time.UTC))
 	if problem != "" {
 		c.err(codeSchedule, d.Cron.Span(), c.hide(problem), hint)
 		return
@@ -198,7 +221,7 @@ func (c *compiler) schedule() {
 	c.plan.schedule = schedule
 }
 
-// zone is the time zone of a schedule; UTC where none is named.
+// zone is a time zone by its name; UTC where none is named, nil where it is wrong.
 func (c *compiler) zone(t Text) *time.Location {
 	if t.Missing() {
 		return time.UTC
@@ -207,7 +230,7 @@ func (c *compiler) zone(t Text) *time.Location {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" || name == "" {
 		c.err(codeTimezone, t.Span(), fmt.Sprintf("unknown time zone %q", t.Value), cmp.Or(suggestZone(name), "write an IANA name such as Asia/Singapore, Europe/Berlin or UTC"))
-		return time.UTC
+		return nil
 	}
 	return zone
 }

@@ -195,7 +195,7 @@ func TestIsRandom(t *testing.T) {
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": false,
 		"2026-03-01-2026-03-02-2026-03-03":         false,
 		"4f1c2c0e-8a57-4a3c-9e57-1b0f2f6f2a11":     false, // a UUID has 122
-		"": false,
+		"":                                         false,
 	} {
 		if got := isRandom(text); got != want {
 			t.Errorf("%q: %v", text, got)

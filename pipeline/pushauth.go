@@ -63,7 +63,7 @@ const (
 	leastPassword = 12
 )
 
-const makeSecret = "make one with: openssl rand -hex 16; and keep it in the environment, as in ${ACME_HOOK}"
+const makeSecret = "make one with: openssl rand -hex 16; and keep it in the environment, as in ${ACME_SECRET}"
 
 // authenticator is the one way of proving oneself that the options name.
 func authenticator(o PushOptions) (a Authenticator, errs []OptionError) {

@@ -178,7 +178,7 @@ func describePlan(plan *pipeline.Plan) *planned {
 		Connector: plan.SourceName(), Stream: plan.Stream().Name, Options: options, BaseURL: options["base_url"],
 		Concurrency: plan.Limit().Concurrency, Detail: plan.Stream().Detail, Incremental: plan.Incremental(), Remote: plan.Remote(),
 	}
-	maps.DeleteFunc(options, func(name, _ string) bool { return name == "base_url" || plan.IsDefault(name) })
+	maps.DeleteFunc(options, func(name, _ string) bool { return name == "base_url" || plan.IsDefault(name) || plan.PushOnly() }) // which Push says
 	if plan.Remote() {
 		p.Source.Connection, p.Source.Rate = plan.Connection(), plan.Limit().Rate.String()
 	}

@@ -40,11 +40,10 @@ With --push it posts registrations to an address as they are made, as the platfo
 would: now and then one twice, one late, one that was changed, and one not at all.
 It lists no more than what was made up to then.`,
 		Example: `  pipeline sandbox gevme --port 8080
+  pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3
 
   # a hundred registrations to pipeline serve, twenty a second
-  pipeline sandbox gevme --push "http://127.0.0.1:8600/hooks/acme-$ACME_HOOK" --every 50ms --push-count 100
-
-  pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3`,
+  pipeline sandbox gevme --push "http://127.0.0.1:8600/hooks/acme-$ACME_HOOK" --every 50ms --push-count 100`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: once(a.platformNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -107,4 +107,3 @@ func (b *bench) failing(times int, err error) {
 }
 
 func (b *bench) at(now time.Time) { b.now = func() time.Time { return now } }
-

@@ -77,17 +77,19 @@ func (c *compiler) optionGroup(g optionGroup, n *yaml.Node) (out Options, ok boo
 			continue
 		}
 		g.given[g.prefix+o.Name] = e
-		v, fine := any(nil), false
-		if o.Type == TypeGroup {
-			v, fine = c.optionGroup(optionGroup{name: o.Name, prefix: g.prefix + o.Name + ".", at: c.m.origins.span(e.key), declared: o.Group, given: g.given}, e.value)
-		} else {
-			v, fine = c.option(o, e)
-		}
+		v, fine := c.optionOrGroup(g, o, e)
 		if ok = ok && fine; fine {
 			out[o.Name] = v
 		}
 	}
 	return out, ok
+}
+
+func (c *compiler) optionOrGroup(g optionGroup, o Option, e entry) (any, bool) {
+	if o.Type != TypeGroup {
+		return c.option(o, e)
+	}
+	return c.optionGroup(optionGroup{name: o.Name, prefix: g.prefix + o.Name + ".", at: c.m.origins.span(e.key), declared: o.Group, given: g.given}, e.value)
 }
 
 // stoodIn reports whether a placeholder stands for a ${NAME} below n, so that it

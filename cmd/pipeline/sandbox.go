@@ -43,7 +43,7 @@ It lists no more than what was made up to then.`,
   pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3
 
   # a hundred registrations to pipeline serve, twenty a second
-  pipeline sandbox gevme --push "http://127.0.0.1:8600/hooks/acme-$ACME_HOOK" --every 50ms --push-count 100`,
+  pipeline sandbox gevme --push http://127.0.0.1:8600/hooks/acme-3f9c2b7a4e1d8056cafe91b2d3e4f507 --every 50ms --push-count 100`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: once(a.platformNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -75,10 +75,11 @@ func (a *app) pushSandbox(ctx context.Context, listener net.Listener, handler *r
 		return usage("--push: %v", err)
 	}
 	a.printPushes(s)
+	stopped := ctx.Err() != nil
 	if !stay {
 		cancel()
 	}
-	if err := <-served; err != nil || s.Good == s.Sent {
+	if err := <-served; err != nil || s.Good == s.Sent || stopped {
 		return err
 	}
 	return exitCode(exitFailed)

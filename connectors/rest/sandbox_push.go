@@ -62,7 +62,7 @@ func (s *Sandbox) Push(ctx context.Context, o PushOptions, failed func(problem s
 	p := s.pusher(i, o, failed)
 	ticks := time.NewTicker(max(o.Every, time.Millisecond))
 	defer ticks.Stop()
-	for k := 0; o.Count == 0 || k < o.Count; k++ {
+	for k := 0; ctx.Err() == nil && (o.Count == 0 || k < o.Count); k++ {
 		s.mu.Lock()
 		step := p.next(k)
 		s.mu.Unlock()
@@ -72,7 +72,6 @@ func (s *Sandbox) Push(ctx context.Context, o PushOptions, failed func(problem s
 		}
 		select {
 		case <-ctx.Done():
-			return p.summary, nil
 		case <-ticks.C:
 		}
 	}

@@ -161,7 +161,7 @@ func TestSandboxPushRefused(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if summary, err := gevmeSandbox(t, 0).Push(ctx, rest.PushOptions{URL: server.URL, Every: time.Hour}, nil); err != nil || summary.Good != 0 {
+	if summary, err := gevmeSandbox(t, 0).Push(ctx, rest.PushOptions{URL: server.URL, Every: time.Hour}, nil); err != nil || summary.Sent != 0 {
 		t.Errorf("stopped: %+v, %v", summary, err)
 	}
 }

@@ -126,6 +126,11 @@ func NewPush(options Options, stream Stream) (*Push, []OptionError) {
 			errs = append(errs, OptionError{Option: "records", Message: fmt.Sprintf("%q is not a path of names", o.Records), Hint: "as in data.items"})
 		}
 	}
+	for _, name := range []string{"basic", "bearer"} {
+		if text, given := options[name]; given && text == "" { // or it would be as if nobody had asked for it
+			errs = append(errs, OptionError{Option: name, Message: name + " is empty", Hint: "the variable that it names may be set to nothing"})
+		}
+	}
 	var more []OptionError
 	p.Auth, more = authenticator(o)
 	errs = append(errs, more...)

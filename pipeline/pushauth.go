@@ -65,62 +65,81 @@ const (
 
 const makeSecret = "make one with: openssl rand -hex 16; and keep it in the environment, as in ${ACME_SECRET}"
 
+// proofs collects the ways of proving oneself that options name.
+type proofs struct {
+	Authenticator
+	first string // the option that names the first one
+	errs  []OptionError
+}
+
+func (p *proofs) wrong(option, message, hint string) {
+	p.errs = append(p.errs, OptionError{Option: option, Message: message, Hint: hint})
+}
+
+// is says that an option names a way; there is one.
+func (p *proofs) is(option string, kind AuthKind) {
+	if p.first != "" {
+		p.wrong(option, fmt.Sprintf("%s stands beside %s, and a sender proves itself in one way", option, p.first), "keep the one that the sender knows")
+		return
+	}
+	p.first, p.Kind = option, kind
+}
+
 // authenticator is the one way of proving oneself that the options name.
-func authenticator(o PushOptions) (a Authenticator, errs []OptionError) {
-	a.Kind = AuthPath
-	first := ""
-	is := func(option string, kind AuthKind) {
-		if first != "" {
-			errs = append(errs, OptionError{Option: option, Message: fmt.Sprintf("%s stands beside %s, and a sender proves itself in one way", option, first), Hint: "keep the one that the sender knows"})
-			return
-		}
-		first, a.Kind = option, kind
-	}
-	wrong := func(option, message, hint string) {
-		if message != "" {
-			errs = append(errs, OptionError{Option: option, Message: message, Hint: hint})
-		}
-	}
+func authenticator(o PushOptions) (Authenticator, []OptionError) {
+	p := &proofs{Authenticator: Authenticator{Kind: AuthPath, Basic: o.Basic, Bearer: o.Bearer}}
 	if o.Basic != "" {
-		is("basic", AuthBasic)
-		a.Basic = o.Basic
-		user, password, ok := strings.Cut(o.Basic, ":")
-		switch {
-		case !ok || user == "":
-			wrong("basic", "basic is a user and a password with a colon between them", `as in basic: "gevme:${ACME_PASSWORD}"`)
-		case len(password) < leastPassword:
-			wrong("basic", fmt.Sprintf("the password has %d characters; at least %d are wanted", len(password), leastPassword), makeSecret)
-		}
+		p.is("basic", AuthBasic)
+		p.basic(o.Basic)
 	}
 	if o.Bearer != "" {
-		is("bearer", AuthBearer)
-		a.Bearer = o.Bearer
-		switch {
-		case strings.ContainsFunc(o.Bearer, func(r rune) bool { return r <= ' ' || r > '~' }):
-			wrong("bearer", "the token holds a space, a line break or another character that cannot stand in a header", "a secret that was read from a file often ends in a line break")
-		case len(o.Bearer) < leastToken:
-			wrong("bearer", fmt.Sprintf("the token has %d characters; at least %d are wanted", len(o.Bearer), leastToken), makeSecret)
-		}
+		p.is("bearer", AuthBearer)
+		p.bearer(o.Bearer)
 	}
 	if o.HMAC != nil {
-		is("hmac", AuthHMAC)
-		a.HMAC = *o.HMAC
-		if len(o.HMAC.Secret) < leastToken {
-			wrong("hmac.secret", fmt.Sprintf("the secret has %d characters; at least %d are wanted", len(o.HMAC.Secret), leastToken), makeSecret)
-		}
-		if !isHeader(o.HMAC.Header) {
-			wrong("hmac.header", fmt.Sprintf("%q is no name of a header", o.HMAC.Header), "a name has letters, digits and hyphens, such as X-Signature")
-		}
+		p.is("hmac", AuthHMAC)
+		p.hmac(*o.HMAC)
 	}
 	if len(o.Secret) > 0 {
-		is("secret", AuthStandard)
+		p.is("secret", AuthStandard)
 	}
 	for _, text := range o.Secret {
 		key, message := ParseWebhookSecret(text)
-		wrong("secret", message, "the sender shows it as whsec_…; keep it in the environment: ${WEBHOOK_SECRET}")
-		a.Keys = append(a.Keys, key)
+		if message != "" {
+			p.wrong("secret", message, "the sender shows it as whsec_…; keep it in the environment: ${WEBHOOK_SECRET}")
+		}
+		p.Keys = append(p.Keys, key)
 	}
-	return a, errs
+	return p.Authenticator, p.errs
+}
+
+func (p *proofs) basic(text string) {
+	user, password, ok := strings.Cut(text, ":")
+	switch {
+	case !ok || user == "":
+		p.wrong("basic", "basic is a user and a password with a colon between them", `as in basic: "gevme:${ACME_PASSWORD}"`)
+	case len(password) < leastPassword:
+		p.wrong("basic", fmt.Sprintf("the password has %d characters; at least %d are wanted", len(password), leastPassword), makeSecret)
+	}
+}
+
+func (p *proofs) bearer(token string) {
+	switch {
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		p.wrong("bearer", "the token holds a space, a line break or another character that cannot stand in a header", "a secret that was read from a file often ends in a line break")
+	case len(token) < leastToken:
+		p.wrong("bearer", fmt.Sprintf("the token has %d characters; at least %d are wanted", len(token), leastToken), makeSecret)
+	}
+}
+
+func (p *proofs) hmac(o HMACOptions) {
+	p.HMAC = o
+	if len(o.Secret) < leastToken {
+		p.wrong("hmac.secret", fmt.Sprintf("the secret has %d characters; at least %d are wanted", len(o.Secret), leastToken), makeSecret)
+	}
+	if !isHeader(o.Header) {
+		p.wrong("hmac.header", fmt.Sprintf("%q is no name of a header", o.Header), "a name has letters, digits and hyphens, such as X-Signature")
+	}
 }
 
 // ParseWebhookSecret reads a key of Standard Webhooks as senders and receivers

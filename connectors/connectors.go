@@ -23,6 +23,7 @@ func All(engine *rest.Engine) *pipeline.Registry {
 			gevme.Connector(engine),
 			floktu.Connector(engine),
 			file.Connector(),
+			webhook.Source(),
 		},
 		Sinks: []pipeline.SinkConnector{
 			csv.Connector(),

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	yaml "go.yaml.in/yaml/v4"
+
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
 	"pipeline/pipeline/value"
@@ -41,6 +43,7 @@ func (m *Mapping) Compile(s Setup) (*Plan, diag.List) {
 	c.bind()
 	c.rejects()
 	c.sinks()
+	c.schedule()
 	c.diags.Sort()
 	m.origins.trace(c.diags)
 	if c.diags.HasErrors() {
@@ -56,6 +59,7 @@ type compiler struct {
 	plan  *Plan
 	diags diag.List
 	put   []variablePut // what ${NAME} put in, for keeping it out of messages
+	stood []*yaml.Node  // where placeholders stand for what is not known
 
 	scope  expression.Scope
 	record paths   // what is read of a record

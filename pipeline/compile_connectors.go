@@ -36,8 +36,15 @@ func (c *compiler) reading() bool {
 	src.connector = connector
 	src.options = c.options(decl, connector.Name, connector.Options, connector.Check)
 	src.shown = map[string]string{}
-	for name, v := range src.options {
-		src.shown[name] = c.hide(fmt.Sprint(v))
+	for _, o := range connector.Options {
+		v, given := src.options[o.Name]
+		switch {
+		case !given || o.Type == TypeGroup:
+		case o.Secret:
+			src.shown[o.Name] = "***"
+		default:
+			src.shown[o.Name] = c.hide(fmt.Sprint(v))
+		}
 	}
 	src.written = c.written(decl)
 	src.connection = cmp.Or(c.expand(d.Connection), connector.Name)
@@ -49,6 +56,7 @@ func (c *compiler) reading() bool {
 	}
 	c.limit(d, connector)
 	c.keeping(d, connector)
+	c.pushes(d, decl, connector)
 	return true
 }
 
@@ -146,7 +154,11 @@ func (c *compiler) limit(d SourceDecl, connector SourceConnector) {
 	if !connector.Remote {
 		for _, t := range []Text{d.Connection, d.Rate, d.Concurrency, d.Override, d.Sync, d.Tape, d.Resume} {
 			if !t.Missing() {
-				c.err("unknown-key", t.Span(), fmt.Sprintf("%s is not called over a network, so this says nothing", connector.Name), "remove it")
+				why := "is not called over a network"
+				if connector.PushOnly {
+					why = "is never asked for anything"
+				}
+				c.err("unknown-key", t.Span(), fmt.Sprintf("%s %s, so this says nothing", connector.Name, why), "remove it")
 			}
 		}
 		return
@@ -184,7 +196,7 @@ func (c *compiler) keeping(d SourceDecl, connector SourceConnector) {
 	src := &c.plan.source
 	src.tape = connector.Remote && c.word(d.Tape, "on", "off") != "off"
 	src.incremental = c.word(d.Sync, "full", "incremental") == "incremental"
-	if src.incremental && !src.stream.Incremental {
+	if src.incremental && connector.Remote && !src.stream.Incremental {
 		c.err("not-incremental", d.Sync.Span(), fmt.Sprintf("%s cannot say what changed in %s since the last run", connector.Name, src.stream.Name), "write sync: full, or leave it out")
 	}
 	src.resume = 24 * time.Hour
@@ -266,6 +278,7 @@ func (c *compiler) sinks() {
 		}
 		targets[filepath.Clean(sink.target)] = d.Name.Span()
 		c.traits(d, sink)
+		c.addsPushes(d, sink)
 		c.plan.sinks = append(c.plan.sinks, sink)
 	}
 }

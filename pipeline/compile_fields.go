@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
@@ -133,11 +132,9 @@ func (c *compiler) field(d FieldDecl) fieldStep {
 	if d.Timezone.Missing() {
 		return f
 	}
-	name := c.expand(d.Timezone)
-	zone, err := time.LoadLocation(name)
+	zone := c.zone(d.Timezone)
 	switch {
-	case err != nil || name == "Local" || name == "":
-		c.err("unknown-timezone", d.Timezone.Span(), fmt.Sprintf("unknown time zone %q", d.Timezone.Value), "write an IANA name such as Asia/Singapore, Europe/Berlin or UTC")
+	case zone == nil:
 	case f.declared.Kind != value.Date:
 		c.err("unused-timezone", d.Timezone.Span(), "timezone says when a day begins, and this field is no date", "add type: date, or remove timezone")
 	default:

@@ -20,50 +20,82 @@ import (
 
 // options decodes what d gives and adds the defaults of what it does not.
 func (c *compiler) options(d ConnectorDecl, name string, declared []Option, check func(Options) []OptionError) Options {
-	out := Options{}
-	for _, o := range declared {
+	given := map[string]entry{}
+	out, ok := c.optionGroup(optionGroup{name: name, at: d.Name.Span(), declared: declared, given: given}, d.options)
+	if check == nil || !ok {
+		return out
+	}
+	for _, problem := range check(out) {
+		at := d.Name.Span()
+		e, said := given[problem.Option]
+		if said {
+			at = c.m.origins.span(e.value)
+		}
+		if !said || !c.stoodIn(e.value) {
+			c.err("bad-option", at, c.hide(problem.Message), c.hide(problem.Hint))
+		}
+	}
+	return out
+}
+
+// optionGroup is options that stand together: those of a connector, or of one of its
+// options.
+type optionGroup struct {
+	name     string // what messages call it
+	prefix   string // before the names of its options in given
+	at       diag.Span
+	declared []Option
+	given    map[string]entry // what the mapping gives, by path such as push.path
+}
+
+// optionGroup decodes the options under n; ok is false where one is wrong or missing.
+func (c *compiler) optionGroup(g optionGroup, n *yaml.Node) (out Options, ok bool) {
+	out, ok = Options{}, true
+	for _, o := range g.declared {
 		if o.Default != nil {
 			out[o.Name] = o.Default
 		}
 	}
 	p := &parser{origins: c.m.origins}
-	if d.options != nil && d.options.Kind != yaml.MappingNode {
-		p.wrongType(d.options, name, fmt.Sprintf("its options, as in %s: {%s}", name, exampleOptions(declared)))
+	if n != nil && n.Kind != yaml.MappingNode {
+		p.wrongType(n, g.name, fmt.Sprintf("its options, as in %s: {%s}", g.name, exampleOptions(g.declared)))
 		c.diags = append(c.diags, p.diags...)
-		return out
+		return out, false
 	}
 	given := map[string]entry{}
-	if d.options != nil {
-		given = p.entries(d.options, name, optionNames(declared))
+	if n != nil {
+		given = p.entries(n, g.name, optionNames(g.declared))
 	}
 	c.diags = append(c.diags, p.diags...)
-	failed := false
-	for _, o := range declared {
-		e, ok := given[o.Name]
-		if !ok {
+	for _, o := range g.declared {
+		e, said := given[o.Name]
+		if !said {
 			if o.Required {
-				failed = true
-				c.err("missing-option", d.Name.Span(), fmt.Sprintf("%s needs %s", name, o.Name), o.Doc)
+				ok = false
+				c.err("missing-option", g.at, fmt.Sprintf("%s needs %s", g.name, o.Name), o.Doc)
 			}
 			continue
 		}
-		v, ok := c.option(o, e)
-		failed = failed || !ok
-		if ok {
+		g.given[g.prefix+o.Name] = e
+		v, fine := c.optionOrGroup(g, o, e)
+		if ok = ok && fine; fine {
 			out[o.Name] = v
 		}
 	}
-	if check == nil || failed {
-		return out
+	return out, ok
+}
+
+func (c *compiler) optionOrGroup(g optionGroup, o Option, e entry) (any, bool) {
+	if o.Type != TypeGroup {
+		return c.option(o, e)
 	}
-	for _, problem := range check(out) {
-		at := d.Name.Span()
-		if e, ok := given[problem.Option]; ok {
-			at = c.m.origins.span(e.value)
-		}
-		c.err("bad-option", at, c.hide(problem.Message), c.hide(problem.Hint))
-	}
-	return out
+	return c.optionGroup(optionGroup{name: o.Name, prefix: g.prefix + o.Name + ".", at: c.m.origins.span(e.key), declared: o.Group, given: g.given}, e.value)
+}
+
+// stoodIn reports whether a placeholder stands for a ${NAME} below n, so that it
+// cannot be said what is wrong with it.
+func (c *compiler) stoodIn(n *yaml.Node) bool {
+	return slices.Contains(c.stood, c.m.origins.of(n).node) || slices.ContainsFunc(n.Content, c.stoodIn)
 }
 
 // written are the options of d that are texts, as they stand in the file.
@@ -104,6 +136,9 @@ func (c *compiler) option(o Option, e entry) (any, bool) {
 	switch o.Type {
 	case TypeStrings:
 		var list []string
+		if e.value.Kind == yaml.ScalarNode && !isNull(e.value) { // a list of one
+			return []string{c.expand(p.text(e, o.Name))}, true
+		}
 		for _, item := range p.list(e, o.Name, "a list of texts") {
 			list = append(list, c.expand(p.text(entry{e.key, item}, o.Name)))
 		}
@@ -115,8 +150,11 @@ func (c *compiler) option(o Option, e entry) (any, bool) {
 		}
 		return texts, len(p.diags) == 0
 	}
-	if o.Type == TypeExpression {
+	switch o.Type {
+	case TypeExpression:
 		return c.template(p.expression(e, o.Name))
+	case TypeIdentity:
+		return c.identity(p.expression(e, o.Name))
 	}
 	t := p.text(e, o.Name)
 	if t.Missing() {
@@ -133,6 +171,16 @@ func (c *compiler) template(t Text) (any, bool) {
 	template, problems := compileTemplate(t.Value)
 	c.problems(t.file.index().Locate(t.node), problems)
 	return template, template != nil
+}
+
+// identity compiles an option that says what tells pushes apart.
+func (c *compiler) identity(t Text) (any, bool) {
+	if t.Missing() {
+		return nil, false
+	}
+	identity, problems := compileIdentity(t.Value)
+	c.problems(t.file.index().Locate(t.node), problems)
+	return identity, identity != nil
 }
 
 func (c *compiler) scalar(o Option, t Text) (any, bool) {
@@ -238,6 +286,7 @@ func (c *compiler) expand(t Text) string {
 			}
 		}
 		if !hasFallback && c.setup.Placeholder != nil {
+			c.stood = append(c.stood, t.node)
 			return c.setup.Placeholder(name)
 		}
 		if !hasFallback {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +49,9 @@ type position struct {
 // on two days, fetch the same thing. Rate, concurrency and schema do not count.
 func (p *Plan) Identity() string {
 	s := p.source
-	options, err := json.Marshal(s.options) // sorted by name
+	asked := maps.Clone(s.options)
+	maps.DeleteFunc(asked, func(_ string, v any) bool { _, isGroup := v.(Options); return isGroup }) // what can be pushed is not fetched
+	options, err := json.Marshal(asked)                                                              // sorted by name
 	if err != nil {
 		panic(err) // options are texts, numbers and lists of them
 	}

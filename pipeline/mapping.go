@@ -15,6 +15,7 @@ type Mapping struct {
 	Name        Text // empty: the file's name
 	Description Text
 	Source      SourceDecl
+	Schedule    ScheduleDecl
 	Each        []Named
 	Let         []Named
 	Where       Text
@@ -147,10 +148,14 @@ type SourceDecl struct {
 	Tape        Text // on or off
 	Resume      Text // how long an interrupted run can be gone on with
 	Drift       Text // warn or fail
+	Reconcile   Text // how often all is pulled beside what is pushed
 
 	at    diag.Span
 	diags diag.List // what is wrong with its form
 }
+
+// ScheduleDecl is the schedule: of a mapping, short or long form.
+type ScheduleDecl struct{ Cron, Timezone Text }
 
 // RejectsDecl is the rejects: of a mapping.
 type RejectsDecl struct {

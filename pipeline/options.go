@@ -21,6 +21,8 @@ const (
 	TypeMap     OptionType = "map"     // names to strings
 
 	TypeExpression OptionType = "expression" // over row and rows, see Template
+	TypeIdentity   OptionType = "identity"   // a header or an expression, see Identity
+	TypeGroup      OptionType = "group"      // options of their own
 )
 
 // Option declares one key of a connector: for decoding, defaults, help and the
@@ -34,11 +36,13 @@ type Option struct {
 	Values   []string // the only ones allowed, where there are any
 	Max      int64    // of an integer; 0 is no bound
 	Tuning   bool     // it changes how records are fetched, and never which
+	Secret   bool     // it may be a secret, which nobody is shown
+	Group    []Option // of a group
 }
 
 // Options are the decoded options of one connector by name: string, int64,
-// bool, []string, map[string]string or *Template. What the mapping leaves out has its
-// default, or is missing.
+// bool, []string, map[string]string, *Template, *Identity or, of a group, Options.
+// What the mapping leaves out has its default, or is missing.
 type Options map[string]any
 
 // String is a text option, or empty.
@@ -54,6 +58,8 @@ func (o Options) Int(name string) int64 { n, _ := o[name].(int64); return n }
 //		Path      string `option:"path,output,required" doc:"file to write, - for stdout"`
 //		Delimiter string `option:"delimiter" doc:"one character between cells"`
 //		Mode      string `option:"mode" values:"replace,append,merge" doc:"…"`
+//		Token     string `option:"token,secret" doc:"…"`
+//		More      *More  `option:"more" doc:"a group of options"`
 //	}
 //	OptionsOf(Options{Delimiter: ","})
 //
@@ -70,6 +76,8 @@ func OptionsOf(defaults any) []Option {
 			switch word {
 			case "required":
 				opt.Required = true
+			case "secret":
+				opt.Secret = true
 			case "input":
 				opt.Type = TypeInput
 			case "output":
@@ -77,6 +85,9 @@ func OptionsOf(defaults any) []Option {
 			default:
 				panic(fmt.Sprintf("option %s: unknown word %q in its tag", opt.Name, word))
 			}
+		}
+		if opt.Type == TypeGroup {
+			opt.Group = OptionsOf(reflect.Zero(f.Type.Elem()).Interface())
 		}
 		if s := f.Tag.Get("values"); s != "" {
 			opt.Values = strings.Split(s, ",")
@@ -95,9 +106,17 @@ func (o Options) Decode(into any) {
 	v := reflect.ValueOf(into).Elem()
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("option"), ",")
-		if set, ok := o[name]; ok {
-			v.Field(i).Set(reflect.ValueOf(set).Convert(v.Field(i).Type()))
+		set, ok := o[name]
+		if !ok {
+			continue
 		}
+		if group, ok := set.(Options); ok {
+			made := reflect.New(v.Field(i).Type().Elem())
+			group.Decode(made.Interface())
+			v.Field(i).Set(made)
+			continue
+		}
+		v.Field(i).Set(reflect.ValueOf(set).Convert(v.Field(i).Type()))
 	}
 }
 
@@ -115,6 +134,10 @@ func typeOf(t reflect.Type) OptionType {
 		return TypeMap
 	case t == reflect.TypeFor[*Template]():
 		return TypeExpression
+	case t == reflect.TypeFor[*Identity]():
+		return TypeIdentity
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		return TypeGroup
 	}
 	panic(fmt.Sprintf("no option type for %v", t))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pipeline/pipeline/expression"
 	"pipeline/pipeline/value"
@@ -29,6 +30,9 @@ type Outline struct {
 	Incremental bool       // a run asks for what changed since the last one
 	Tape        bool       // what was fetched is kept
 	Sinks       []SinkOutline
+	Pushed      AuthKind      // how who pushes proves itself; empty: nothing is pushed
+	Reconcile   time.Duration // how often all is pulled beside what is pushed; 0: never
+	Schedule    string        // when it runs by itself; empty: it does not say
 }
 
 // OptionText is an option that the mapping gives to its source.
@@ -68,9 +72,15 @@ func (p *Plan) Outline() Outline {
 		Tape:        p.source.tape,
 	}
 	for _, o := range p.source.connector.Options {
-		if text, given := p.source.written[o.Name]; given {
+		if text, given := p.source.written[o.Name]; given && !o.Secret {
 			out.Options = append(out.Options, OptionText{o.Name, text, o.Doc})
 		}
+	}
+	if out.Reconcile = p.reconcile; p.push != nil {
+		out.Pushed = p.push.Auth.Kind
+	}
+	if p.schedule != nil {
+		out.Schedule = p.schedule.String()
 	}
 	keys := p.keyNames()
 	for _, e := range p.each {

@@ -35,6 +35,8 @@ var (
 	fieldKeys   = FieldKeys.Names()
 	lookupKeys  = LookupKeys.Names()
 	rejectsKeys = RejectsKeys.Names()
+
+	scheduleKeys = ScheduleKeys.Names()
 )
 
 func (p *parser) mapping(n *yaml.Node) *Mapping {
@@ -49,6 +51,7 @@ func (p *parser) mapping(n *yaml.Node) *Mapping {
 	before := len(p.diags)
 	m.Source = p.source(entries["source"], m.at)
 	m.Source.diags = slices.Clone(p.diags[before:])
+	m.Schedule = p.schedule(entries["schedule"])
 	for _, e := range p.named(entries["each"], "each", "a name for the elements of a list, such as attendee: attendees ?? []") {
 		m.Each = append(m.Each, Named{Name: p.origins.text(e.key), Value: p.expression(e, "each "+e.key.Value)})
 	}
@@ -95,7 +98,7 @@ func (p *parser) source(e entry, at diag.Span) SourceDecl {
 	}
 	entries := p.unique(e.value)
 	known := map[string]*Text{"connection": &d.Connection, "stream": &d.Stream, "schema": &d.Schema, "rate": &d.Rate, "concurrency": &d.Concurrency, "rate_override": &d.Override,
-		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume, "drift": &d.Drift}
+		"sync": &d.Sync, "tape": &d.Tape, "resume": &d.Resume, "drift": &d.Drift, "reconcile": &d.Reconcile}
 	for _, e := range entries {
 		if into, ok := known[e.key.Value]; ok {
 			*into = p.text(e, e.key.Value)
@@ -160,6 +163,21 @@ func (p *parser) rejects(e entry) RejectsDecl {
 	}
 	entries := p.entries(e.value, "rejects", rejectsKeys)
 	return RejectsDecl{Path: p.text(entries["path"], "path"), Max: p.text(entries["max"], "max"), Retry: p.text(entries["retry"], "retry")}
+}
+
+func (p *parser) schedule(e entry) ScheduleDecl {
+	if e.value == nil || e.value.Kind == yaml.ScalarNode {
+		return ScheduleDecl{Cron: p.text(e, "schedule")}
+	}
+	if e.value.Kind != yaml.MappingNode {
+		p.wrongType(e.value, "schedule", `{cron: "*/15 * * * *", timezone: Asia/Singapore}`)
+		return ScheduleDecl{}
+	}
+	entries := p.entries(e.value, "schedule", scheduleKeys)
+	if entries["cron"].value == nil && !p.meant["cron"] {
+		p.diags = p.diags.Error("missing-key", p.origins.span(e.key), "schedule has no cron", `as in {cron: "*/15 * * * *", timezone: Asia/Singapore}`)
+	}
+	return ScheduleDecl{Cron: p.text(entries["cron"], "cron"), Timezone: p.text(entries["timezone"], "timezone")}
 }
 
 func (p *parser) sinks(e entry, at diag.Span) []ConnectorDecl {

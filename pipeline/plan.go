@@ -44,6 +44,11 @@ type Plan struct {
 	recordKey *recordKey       // the record's own key; nil: unknown
 	sinks     []planSink
 	rejects   rejectsPlan
+
+	push      *Push         // nil: nothing can be pushed to it
+	pushAt    diag.Span     // of its path
+	reconcile time.Duration // 0: never
+	schedule  *Schedule     // nil: it does not run by itself
 }
 
 // planSource is where records come from.

@@ -32,6 +32,7 @@ const (
 	FormLookups     KeyForm = "lookups"
 	FormRejects     KeyForm = "rejects"
 	FormSinks       KeyForm = "sinks"
+	FormSchedule    KeyForm = "schedule"
 )
 
 // Section is the keys of one part of a mapping, in the order of the reference.
@@ -45,6 +46,7 @@ var (
 		{Name: "description", Takes: "text", Form: FormText},
 		{Name: "extends", Takes: "the path of a mapping that this one is put over", Form: FormText},
 		{Name: "source", Takes: "one connector with its options, and the keys below", Default: "required", Form: FormSource},
+		{Name: "schedule", Takes: "when `pipeline serve` runs it: `\"*/15 * * * *\"` in UTC, or the keys below", Default: "when it is run", Form: FormSchedule},
 		{Name: "each", Takes: "names with a list each: a row per element", Default: "a row per record", Form: FormExpressions},
 		{Name: "let", Takes: "names with an expression each, for use in `where` and `fields`", Form: FormExpressions},
 		{Name: "where", Takes: "an expression that says true or false: which records become rows", Default: "all", Form: FormExpression},
@@ -66,6 +68,11 @@ var (
 		{Name: "tape", Takes: "`on` keeps what was fetched beside the mapping, `off` does not", Default: "`on`", Form: FormText, Values: []string{"on", "off"}},
 		{Name: "resume", Takes: "how old an interrupted run may be to be gone on with, such as `24h`", Default: "`24h`", Form: FormText},
 		{Name: "drift", Takes: "`warn` says where records differ from their schema, `fail` ends the run for it", Default: "`warn`", Form: FormText, Values: []string{"warn", "fail"}},
+		{Name: "reconcile", Takes: "how often `pipeline serve` pulls everything beside what is pushed, such as `1h`", Default: "never", Form: FormText},
+	}
+	ScheduleKeys = Section{
+		{Name: "cron", Takes: "minute, hour, day, month, weekday, as in `\"0 2 * * MON-FRI\"`; or `@hourly`, `@daily`, `@every 20m`", Default: "required", Form: FormText},
+		{Name: "timezone", Takes: "whose clock that is, such as `Asia/Singapore`", Default: "`UTC`", Form: FormText},
 	}
 	FieldKeys = Section{
 		{Name: "value", Takes: "the expression", Default: "required", Form: FormExpression},

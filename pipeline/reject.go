@@ -48,14 +48,17 @@ type Cause struct {
 }
 
 // recordPlace is where a record stood in its source; what does not apply is 0.
-type recordPlace struct{ page, item, line int }
+type recordPlace struct {
+	page, item, line int
+	push             uint64
+}
 
 // place is where record i stood when it was read from the source.
 func (p *Page) place(i int) recordPlace {
 	if kept := p.Records[i].kept; kept != nil {
 		return kept.at
 	}
-	at := recordPlace{line: p.Records[i].Line}
+	at := recordPlace{line: p.Records[i].Line, push: p.Records[i].Push}
 	if p.Number > 0 {
 		at.page, at.item = p.Number, p.First+i+1
 	}
@@ -98,6 +101,9 @@ func appendReject(dst []byte, mapping, source string, page *Page, i int, key []b
 	}
 	if at.line > 0 {
 		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(at.line), 10)
+	}
+	if at.push > 0 {
+		dst = strconv.AppendUint(append(dst, `,"push":`...), at.push, 10)
 	}
 	if key != nil {
 		dst = append(append(dst, `,"key":`...), key...)

@@ -28,6 +28,7 @@ type RejectLine struct {
 
 	Mapping, Source     string
 	Page, Item, Line    int    // where the record stood; 0 what does not apply
+	Push                uint64 // the push that it came in; 0: it was fetched
 	Key                 []byte // a JSON object; nil where it is not known
 	Code, Field, Reason string
 	Value               []byte // what was read, as JSON; nil where nothing was
@@ -39,7 +40,7 @@ type RejectLine struct {
 }
 
 // rejectKeys are the names in a line.
-var rejectKeys = []string{"mapping", "source", "page", "item", "line", "key", "code", "field", "reason", "value", "record", "raw", "raw_base64", "offset", "bytes", "sha256"}
+var rejectKeys = []string{"mapping", "source", "page", "item", "line", "push", "key", "code", "field", "reason", "value", "record", "raw", "raw_base64", "offset", "bytes", "sha256"}
 
 // ReadRejects gives each line of the reject file at path to see. A line that is
 // damaged comes with its Damage, and reading goes on behind it.
@@ -127,6 +128,8 @@ func (l *RejectLine) set(name string, v []byte) (err error) {
 		err = json.Unmarshal(v, &l.Item)
 	case "line":
 		err = json.Unmarshal(v, &l.Line)
+	case "push":
+		err = json.Unmarshal(v, &l.Push)
 	case "key":
 		l.Key = v
 	case "code":

@@ -118,7 +118,7 @@ func (s *retrySource) Read(ctx context.Context, _ Position, yield func(*Page) er
 // record is the record of a line, with what the file says of it.
 func (s *retrySource) record(l *RejectLine) (Record, error) {
 	kept := &keptRecord{
-		at:     recordPlace{l.Page, l.Item, l.Line},
+		at:     recordPlace{l.Page, l.Item, l.Line, l.Push},
 		key:    bytes.Clone(l.Key),
 		reject: reject{code: l.Code, field: l.Field, reason: l.Reason, value: bytes.Clone(l.Value)},
 	}
@@ -127,6 +127,11 @@ func (s *retrySource) record(l *RejectLine) (Record, error) {
 	case l.Damage != "":
 		kept.reject = reject{code: codeDamaged, reason: fmt.Sprintf("line %d of the reject file is damaged: %s", l.Number, l.Damage)}
 	case !s.plan.owns(l), len(l.record) == 0, l.Code == CodeDetail:
+	case l.Code == codePushed && s.plan.push != nil:
+		if inside := s.plan.push.records(bytes.Clone(l.record), nil); len(inside) == 1 && inside[0].Fault == nil {
+			rec.Text = inside[0].Text // the mapping has learned where it is
+			return rec, nil
+		}
 	case l.raw && s.plan.source.connector.Remote, !l.raw:
 		rec.Text = bytes.Clone(l.record)
 		return rec, nil

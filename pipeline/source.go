@@ -16,6 +16,7 @@ type Record struct {
 	Text []byte // one JSON value; what it is worth is found out by the mapper
 	Line int    // 1-based line of a file; 0 where the source has no lines
 	Raw  []byte // the original, where Text was made from something else (a row of a CSV file)
+	Push uint64 // the Seq of the push that it came in; 0 where it was not pushed
 
 	// Fault is set where the source knows that this is no record: Text is then
 	// empty and the engine rejects it with this reason.
@@ -83,6 +84,10 @@ type SourceConnector struct {
 	// Remote sources have a base URL, credentials and a rate.
 	Remote bool
 
+	// PushOnly sources are nothing but what is pushed to them, with the options of
+	// PushOptionList.
+	PushOnly bool
+
 	// Check reports what is wrong with the options beyond their types, without
 	// I/O. It may be nil.
 	Check func(Options) []OptionError
@@ -103,6 +108,9 @@ type Stream struct {
 
 	// Detail is set where each record takes a call of its own.
 	Detail bool
+
+	// Pushed is what is known of pushes of its records; nil: it cannot be pushed.
+	Pushed *PushedStream
 
 	// Needs are options that this stream cannot do without, though others of the
 	// connector can. Open refuses a source without them.

@@ -59,6 +59,9 @@ func (p *SourcePlan) Input() string {
 	return ""
 }
 
+// PushOnly reports whether the source is nothing but what is pushed.
+func (p *SourcePlan) PushOnly() bool { return p.plan.PushOnly() }
+
 // Remote reports whether the source is called over the network.
 func (p *SourcePlan) Remote() bool { return p.plan.Remote() }
 

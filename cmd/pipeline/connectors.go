@@ -145,10 +145,16 @@ func describeShape(w io.Writer, prefix string, shape *value.Shape) {
 func describeOptions(out io.Writer, options []pipeline.Option) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "options")
-	for _, o := range options {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", o.Name, optionType(o), o.Doc)
-	}
+	listOptions(w, "  ", options)
 	return w.Flush()
+}
+
+// listOptions lists options, those of groups below them.
+func listOptions(w io.Writer, prefix string, options []pipeline.Option) {
+	for _, o := range options {
+		fmt.Fprintf(w, "%s%s\t%s\t%s\n", prefix, o.Name, optionType(o), o.Doc)
+		listOptions(w, prefix+o.Name+".", o.Group)
+	}
 }
 
 // optionType is what an option takes, in a few words.

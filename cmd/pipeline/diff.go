@@ -145,7 +145,7 @@ func (a *app) compare(ctx context.Context, old, new checked, f diffFlags, c *com
 			return nil
 		}
 	}
-	if f.sandbox || !new.plan.Remote() {
+	if f.sandbox || !new.plan.Remote() && !new.plan.PushOnly() {
 		c.Over = overRead(new.plan, f.sandbox)
 		return a.compareLooking(ctx, old, new, f.lookFlags, see(""))
 	}

@@ -91,6 +91,9 @@ func (a *app) sourceOfMapping(name string, f discoverFlags) (discoverSource, err
 		}
 		return s, exitCode(exitWrong)
 	}
+	if err := fetchable(name, s.plan); err != nil {
+		return s, err
+	}
 	if f.sandbox && !s.plan.Remote() {
 		return s, usage("%s reads from %s, which has no sandbox; leave --sandbox out", name, s.plan.SourceName())
 	}

@@ -130,6 +130,8 @@ func (s schemaMaker) form(k pipeline.Key) object {
 		return named(group(s.section(pipeline.LookupKeys)))
 	case pipeline.FormRejects:
 		return group(s.section(pipeline.RejectsKeys))
+	case pipeline.FormSchedule:
+		return object{"anyOf": []any{object{"type": []string{"string", "null"}}, group(s.section(pipeline.ScheduleKeys))}}
 	case pipeline.FormSinks:
 		return object{"type": []string{"array", "null"}, "minItems": 1, "items": s.sink()}
 	}
@@ -193,7 +195,7 @@ func requiredNames(options []pipeline.Option) []string {
 func (s schemaMaker) connector(name, summary string, options []pipeline.Option, removable bool) object {
 	properties := object{}
 	for _, o := range options {
-		p := scalar(o.Type, o.Values, o.Max, removable)
+		p := s.option(o, removable)
 		p["description"] = strings.TrimSuffix(strings.ToUpper(o.Doc[:1])+o.Doc[1:], ".") + "."
 		if o.Default != nil && o.Default != "" {
 			p["default"] = o.Default
@@ -201,6 +203,16 @@ func (s schemaMaker) connector(name, summary string, options []pipeline.Option, 
 		properties[o.Name] = p
 	}
 	return object{"description": name + ": " + summary, "type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+}
+
+// option is the schema of one option.
+func (s schemaMaker) option(o pipeline.Option, removable bool) object {
+	if o.Type != pipeline.TypeGroup {
+		return scalar(o.Type, o.Values, o.Max, removable)
+	}
+	group := s.connector(o.Name, o.Doc, o.Group, removable)
+	group["required"] = requiredNames(o.Group)
+	return group
 }
 
 // scalars are the JSON types of a text: whatever YAML takes it for.
@@ -231,10 +243,10 @@ func scalar(typ pipeline.OptionType, values []string, most int64, removable bool
 	case typ == pipeline.TypeBoolean:
 		return orText(object{"type": "boolean"}, "^(true|false)$|")
 	case typ == pipeline.TypeStrings:
-		return object{"type": "array", "items": object{"type": scalars(false)}}
+		return object{"anyOf": []any{object{"type": "array", "items": object{"type": scalars(false)}}, object{"type": scalars(removable)}}}
 	case typ == pipeline.TypeMap:
 		return object{"type": "object", "additionalProperties": object{"type": scalars(removable)}}
-	case typ == pipeline.TypeExpression:
+	case typ == pipeline.TypeExpression, typ == pipeline.TypeIdentity:
 		return object{"allOf": []any{object{"$ref": "#/definitions/expression"}}}
 	case len(values) > 0:
 		return orText(object{"enum": values}, "")

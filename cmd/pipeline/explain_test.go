@@ -22,6 +22,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"pipeline/connectors"
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
 )
 
 // TestEveryCodeIsExplained looks for codes in the source: constants called
@@ -213,6 +217,9 @@ func outcome(t *testing.T, e explanation, name string) []string {
 	for _, d := range found.Diagnostics {
 		codes[d.Code] = true
 	}
+	if body, err := os.ReadFile("pushed.json"); err == nil {
+		return pushedRejects(t, mappings[0], body)
+	}
 	if code == exitDone && e.reject() {
 		out := t.TempDir()
 		if code = run(context.Background(), append([]string{"run", "--out", out}, mappings...), nil, &stdout, &stderr); code != exitDone && code != exitRejected {
@@ -221,6 +228,34 @@ func outcome(t *testing.T, e explanation, name string) []string {
 		rejected(t, out, codes)
 	}
 	return slices.Sorted(maps.Keys(codes))
+}
+
+// pushedRejects is the codes of the rejects that a body makes which is pushed.
+func pushedRejects(t *testing.T, mapping string, body []byte) []string {
+	files := &pipeline.Files{Read: os.ReadFile}
+	m, diags := pipeline.Load(mapping, files)
+	if m == nil {
+		t.Fatal(diags)
+	}
+	plan, diags := m.Compile(pipeline.Setup{Registry: connectors.All(rest.New()), Files: files})
+	if plan == nil {
+		t.Fatal(diags)
+	}
+	out, codes := t.TempDir(), map[string]bool{}
+	if _, err := plan.Run(t.Context(), pipeline.RunOptions{World: &pipeline.World{OutDir: out}, Source: plan.Push().Source(onePush(body), 0, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	rejected(t, out, codes)
+	return slices.Sorted(maps.Keys(codes))
+}
+
+// onePush is an inbox with one body.
+type onePush []byte
+
+func (onePush) Last(context.Context) (uint64, error) { return 1, nil }
+
+func (body onePush) Read(_ context.Context, _, _ uint64, yield func(pipeline.Pushed) error) error {
+	return yield(pipeline.Pushed{Seq: 1, Body: body})
 }
 
 // rejected adds the codes of the reject files in a folder.

@@ -40,7 +40,7 @@ func TestMappingReference(t *testing.T) {
 	}
 	doc := string(text)
 	for of, keys := range map[string]pipeline.Section{
-		"a mapping": pipeline.MappingKeys, "source": pipeline.SourceKeys, "a field": pipeline.FieldKeys, "rejects": pipeline.RejectsKeys, "a lookup": pipeline.LookupKeys,
+		"a mapping": pipeline.MappingKeys, "source": pipeline.SourceKeys, "a field": pipeline.FieldKeys, "rejects": pipeline.RejectsKeys, "a lookup": pipeline.LookupKeys, "schedule": pipeline.ScheduleKeys,
 	} {
 		begin := "<!-- keys of " + of + " -->\n"
 		before, rest, found := strings.Cut(doc, begin)

@@ -116,13 +116,17 @@ func (n *newMapping) one(given string, q asked) (string, error) {
 func (n *newMapping) askSource() error {
 	var names []string
 	for _, c := range n.registry.Sources {
-		names = append(names, c.Name)
+		if !c.PushOnly { // it has no records to learn from yet
+			names = append(names, c.Name)
+		} else if n.flags.source == c.Name {
+			return usage("--source %s: what is pushed cannot be fetched to learn from; begin with a file of bodies (--source file --option path=bodies.jsonl), then put %[1]s in its place: docs/receiving.md", c.Name)
+		}
 	}
 	name, err := n.one(n.flags.source, asked{flag: "--source NAME", question: "where do records come from", choices: names})
 	if err != nil {
 		return err
 	}
-	n.source = n.registry.Sources[slices.Index(names, name)]
+	n.source, _ = n.registry.Source(name)
 	return nil
 }
 

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,8 +45,22 @@ func (a *app) one(file, state, undone string) (checked, *pipeline.Files, error) 
 	return all[0], files, nil
 }
 
+// fetchable reports a mapping that has nothing to fetch.
+func fetchable(file string, plan interface {
+	PushOnly() bool
+	SourceName() string
+}) error {
+	if !plan.PushOnly() {
+		return nil
+	}
+	return usage("%s maps what is pushed to it (%s), which happens in: pipeline serve %s; records of a file are tried as a golden case: pipeline test --help", file, plan.SourceName(), diag.ShellWord(filepath.Dir(file)))
+}
+
 // looking is how a plan is looked at; leave ends it.
 func (a *app) looking(ctx context.Context, c checked, f lookFlags) (o pipeline.RunOptions, leave func(), err error) {
+	if err := fetchable(c.file, c.plan); err != nil {
+		return o, nil, err
+	}
 	notice := func(message string) { fmt.Fprintf(a.stderr, "%s: %s\n", c.plan.Name(), message) }
 	o.World = a.world(c)
 	o.World.Notice, o.Notice = notice, notice

@@ -50,6 +50,7 @@ func (a *app) check(names []string, state string) ([]checked, *pipeline.Files) {
 		out = append(out, a.checkOne(name, files))
 	}
 	sameNames(out, state)
+	samePaths(out)
 	return out, files
 }
 
@@ -69,6 +70,28 @@ func sameNames(all []checked, state string) {
 			continue
 		}
 		first[place] = c.file
+	}
+}
+
+// samePaths reports mappings of one folder, which are served together, that would
+// take the same pushes.
+func samePaths(all []checked) {
+	folders := map[string][]int{}
+	for i, c := range all {
+		folder := filepath.Dir(absolute(c.file))
+		folders[folder] = append(folders[folder], i)
+	}
+	for _, of := range folders {
+		plans := make([]*pipeline.Plan, len(of))
+		for k, i := range of {
+			plans[k] = all[i].plan
+		}
+		for k, diags := range pipeline.SamePaths(plans) {
+			if len(diags) > 0 {
+				all[of[k]].diags = append(all[of[k]].diags, diags...)
+				all[of[k]].plan = nil
+			}
+		}
 	}
 }
 

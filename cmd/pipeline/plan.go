@@ -95,6 +95,18 @@ type planned struct {
 	Sinks   []planSink   `json:"sinks"`
 	Rejects planRejects  `json:"rejects"`
 	State   planState    `json:"state"`
+
+	Push      *planPush `json:"push,omitempty"`
+	Reconcile string    `json:"reconcile,omitempty"`
+	Schedule  string    `json:"schedule,omitempty"`
+}
+
+// planPush is what is pushed, as far as it is no secret.
+type planPush struct {
+	Path string `json:"path"`
+	Auth string `json:"auth"`
+	ID   string `json:"id,omitempty"`
+	Rate string `json:"rate"`
 }
 
 type planSource struct {
@@ -166,7 +178,7 @@ func describePlan(plan *pipeline.Plan) *planned {
 		Connector: plan.SourceName(), Stream: plan.Stream().Name, Options: options, BaseURL: options["base_url"],
 		Concurrency: plan.Limit().Concurrency, Detail: plan.Stream().Detail, Incremental: plan.Incremental(), Remote: plan.Remote(),
 	}
-	maps.DeleteFunc(options, func(name, _ string) bool { return name == "base_url" || plan.IsDefault(name) })
+	maps.DeleteFunc(options, func(name, _ string) bool { return name == "base_url" || plan.IsDefault(name) || plan.PushOnly() }) // which Push says
 	if plan.Remote() {
 		p.Source.Connection, p.Source.Rate = plan.Connection(), plan.Limit().Rate.String()
 	}
@@ -175,6 +187,18 @@ func describePlan(plan *pipeline.Plan) *planned {
 			Name: f.Name, Type: f.Type.String(), Nullable: f.Nullable, Enum: f.Target.Enum, Format: f.Target.Format, MaxLength: f.Target.MaxLength,
 			From: append([]string{}, f.Reads...), Expression: f.Expression, Description: f.Description,
 		})
+	}
+	if push := plan.Push(); push != nil {
+		p.Push = &planPush{Path: push.Shown, Auth: string(push.Auth.Kind), Rate: push.Rate.String()}
+		if push.ID != nil {
+			p.Push.ID = push.ID.String()
+		}
+	}
+	if every := plan.Reconcile(); every > 0 {
+		p.Reconcile = period(every)
+	}
+	if s := plan.Schedule(); s != nil {
+		p.Schedule = s.String()
 	}
 	for _, i := range plan.KeyColumns() {
 		p.Key = append(p.Key, plan.Columns()[i].Name)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pipeline/pipeline/diag"
 )
@@ -24,6 +25,7 @@ type planText struct {
 func (w *planText) print() error {
 	w.source()
 	w.item("calls", w.calls())
+	w.alone()
 	w.sinks()
 	w.state()
 	w.columns()
@@ -71,10 +73,41 @@ func (w *planText) source() {
 	w.item("", limit)
 }
 
+// alone says what the mapping does by itself, in pipeline serve.
+func (w *planText) alone() {
+	if p := w.p.Push; p != nil {
+		text := "POST " + p.Path + ", proven by " + p.Auth
+		if p.ID != "" {
+			text += ", told apart by " + p.ID
+		}
+		w.item("pushed", text+", at most "+p.Rate)
+	}
+	if w.p.Reconcile != "" {
+		w.item("reconcile", "everything is pulled every "+w.p.Reconcile)
+	}
+	if w.p.Schedule != "" {
+		w.item("schedule", w.p.Schedule)
+	}
+}
+
+// period is a time as mappings write it: 1h, and not 1h0m0s.
+func period(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "m0s")
+	if len(text) < len(d.String()) {
+		text += "m"
+	}
+	if hours, ok := strings.CutSuffix(text, "h0m"); ok {
+		return hours + "h"
+	}
+	return text
+}
+
 // calls says how many calls a run takes, and what that is worth.
 func (w *planText) calls() string {
 	c := w.p.Calls
 	switch {
+	case w.p.Push != nil && !w.p.Source.Remote:
+		return "none, it maps what is pushed"
 	case !w.p.Source.Remote:
 		return "none, it reads a file"
 	case c.Calls == 0 && c.From == "probe":

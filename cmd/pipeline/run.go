@@ -214,6 +214,11 @@ type result struct {
 // conflicts are mistakes between mappings and the command line.
 func (a *app) conflicts(all []checked, f runFlags) error {
 	for _, c := range all {
+		if !f.rejects {
+			if err := fetchable(c.file, c.plan); err != nil {
+				return err
+			}
+		}
 		if f.sandbox && !c.plan.Remote() {
 			return usage("%s reads from %s, which has no sandbox; run it without --sandbox", c.file, c.plan.SourceName())
 		}

@@ -24,6 +24,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	var port int
 	var o rest.SandboxOptions
 	var rate string
+	var push pushFlags
 	cmd := &cobra.Command{
 		Use:   "sandbox NAME",
 		Short: "Serve a platform's API on this machine: login, people, paging, limit",
@@ -33,9 +34,16 @@ the rate limit. The same seed gives the same bytes. It runs until it is stopped.
 
 Faults happen at the calls that they name, counted from 1: a status from 400 to
 599, cut (the answer breaks off), html (a page instead of JSON), slow (three
-seconds of silence), repeat (the first page again).`,
+seconds of silence), repeat (the first page again).
+
+With --push it posts registrations to an address as they are made, as the platform
+would: now and then one twice, one late, one that was changed, and one not at all.
+It lists no more than what was made up to then.`,
 		Example: `  pipeline sandbox gevme --port 8080
-  pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3`,
+  pipeline sandbox gevme --port 8080 --fault 429@2 --fault cut@3
+
+  # a hundred registrations to pipeline serve, twenty a second
+  pipeline sandbox gevme --push http://127.0.0.1:8600/hooks/acme-3f9c2b7a4e1d8056cafe91b2d3e4f507 --every 50ms --push-count 100`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: once(a.platformNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +56,10 @@ seconds of silence), repeat (the first page again).`,
 					return usage("--rate: %v", err)
 				}
 			}
-			return a.serveSandbox(cmd.Context(), args[0], port, o)
+			if err := push.check(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.serveSandbox(cmd.Context(), args[0], port, o, push)
 		},
 	}
 	flags := cmd.Flags()
@@ -57,14 +68,15 @@ seconds of silence), repeat (the first page again).`,
 	flags.Uint64Var(&o.Seed, "seed", 0, "other seeds `N` give other people")
 	flags.StringVar(&rate, "rate", "", "enforce the limit `RATE`, such as 1000/s, instead of the connector's")
 	flags.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong, as `KIND@CALL`; may be given several times")
-	for _, flag := range []string{"port", "records", "seed", "rate"} {
+	push.add(flags)
+	for _, flag := range []string{"port", "records", "seed", "rate", "push", "every", "push-count", "push-retry", "option"} {
 		completeFlag(cmd, flag, words())
 	}
 	completeFlag(cmd, "fault", cobra.FixedCompletions([]string{"429@", "503@", "cut@", "html@", "slow@", "repeat@"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	return cmd
 }
 
-func (a *app) serveSandbox(ctx context.Context, name string, port int, o rest.SandboxOptions) error {
+func (a *app) serveSandbox(ctx context.Context, name string, port int, o rest.SandboxOptions, push pushFlags) error {
 	handler, err := a.engine.Sandbox(name, o)
 	if err != nil {
 		return usage("%v", err)
@@ -87,7 +99,10 @@ ctrl-c ends it
 
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	return serve(ctx, listener, handler)
+	if push.url == "" {
+		return serve(ctx, listener, handler)
+	}
+	return a.pushSandbox(ctx, listener, handler, push, port != 0)
 }
 
 // serve answers until ctx is done.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"pipeline/pipeline"
 )
 
 // changes is how a list is asked for what changed after a time. The zero changes
@@ -64,4 +66,24 @@ func (f timeForm) time(text string) (time.Time, bool) {
 		return time.UnixMilli(n), err == nil
 	}
 	return time.Unix(n, 0), err == nil
+}
+
+// pushed reads `push:`, what is known of pushes of a stream. By default the newer
+// of two records is known by what tells when it was changed.
+func (r *reader) pushed(n *yaml.Node, s *stream) *pipeline.PushedStream {
+	o, ok := r.object(n, "push", "records", "version")
+	if !ok {
+		return nil
+	}
+	p := &pipeline.PushedStream{Records: []string{""}, Version: s.changes.field}
+	if n := o.get("records"); n != nil {
+		p.Records = r.envelopes(n)
+	}
+	if n := o.get("version"); n != nil {
+		p.Version = r.text(n, "version")
+	}
+	if s.key == "" {
+		r.error(n, "invalid-value", "a stream that is pushed needs a key", "say under key which member of a record tells it from others: a push and a pull are told to be of one record by it")
+	}
+	return p
 }

@@ -43,6 +43,7 @@ type stream struct {
 	records []string // envelopes as pipeline.Elements takes them: "" is the answer itself
 	paging  paging
 	schema  pipeline.Document
+	pushed  *pipeline.PushedStream // nil: the platform does not push it
 }
 
 // parameter is one part of a query.
@@ -67,7 +68,8 @@ const (
 
 // sandboxDefaults is what the sandbox of this connector serves.
 type sandboxDefaults struct {
-	records int // of every list
+	records int               // of every list
+	with    map[string]string // options of the list whose records are pushed
 }
 
 // optionName is what options, streams and connectors may be called.
@@ -98,12 +100,29 @@ func parse(file string, src []byte, schema func(string) ([]byte, error)) (*decla
 	}
 	d.sandbox = sandboxDefaults{records: 100}
 	if n := o.get("sandbox"); n != nil {
-		if s, ok := r.object(n, "sandbox", "records"); ok {
+		if s, ok := r.object(n, "sandbox", "records", "with"); ok {
 			d.sandbox.records = int(s.count("records", 0, 100))
+			d.sandbox.with = r.with(s.get("with"), d.options)
 		}
 	}
 	r.diags.Sort()
 	return d, r.diags
+}
+
+// with reads the options of the list whose records the sandbox pushes.
+func (r *reader) with(n *yaml.Node, options []pipeline.Option) map[string]string {
+	out := map[string]string{}
+	if n == nil {
+		return out
+	}
+	o, ok := r.object(n, "with", optionNames(options)...)
+	if !ok {
+		return out
+	}
+	for _, e := range o.entries {
+		out[e.name] = r.text(e.value, e.name)
+	}
+	return out
 }
 
 func (o *object) name(r *reader) string {
@@ -160,7 +179,7 @@ func (r *reader) options(n *yaml.Node) []pipeline.Option {
 	var out []pipeline.Option
 	for _, e := range all.entries {
 		switch {
-		case e.name == optionBaseURL || e.name == optionPageSize:
+		case e.name == optionBaseURL || e.name == optionPageSize || e.name == optionPush:
 			r.error(e.key, "invalid-value", "every declared connector has the option "+strconv.Quote(e.name)+" already", "leave it out")
 			continue
 		case !optionName.MatchString(e.name):

@@ -32,7 +32,7 @@ func (r *reader) streams(n *yaml.Node, options []pipeline.Option, schema func(st
 }
 
 func (r *reader) stream(e entry, options []pipeline.Option, schema func(string) ([]byte, error)) (stream, bool) {
-	o, ok := r.object(e.value, "stream "+e.name, "summary", "path", "query", "key", "records", "page", "detail", "listed", "incremental", "schema")
+	o, ok := r.object(e.value, "stream "+e.name, "summary", "path", "query", "key", "records", "page", "detail", "listed", "incremental", "push", "schema")
 	if !ok {
 		return stream{}, false
 	}
@@ -52,6 +52,9 @@ func (r *reader) stream(e entry, options []pipeline.Option, schema func(string) 
 	}
 	if n := o.get("incremental"); n != nil {
 		s.changes = r.changes(n)
+	}
+	if n := o.get("push"); n != nil {
+		s.pushed = r.pushed(n, &s)
 	}
 	if n := o.get("records"); n != nil {
 		s.records = r.envelopes(n)

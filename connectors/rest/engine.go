@@ -94,7 +94,7 @@ func (e *Engine) add(d *declaration) pipeline.SourceConnector {
 	for _, s := range d.streams {
 		c.Streams = append(c.Streams, pipeline.Stream{
 			Name: s.name, Summary: s.summary, Key: s.key, Schema: s.schema,
-			Incremental: s.changes.param != "", Detail: s.detail != nil, Needs: s.needs,
+			Incremental: s.changes.param != "", Detail: s.detail != nil, Pushed: s.pushed, Needs: s.needs,
 		})
 	}
 	return c

@@ -12,6 +12,7 @@ import (
 const (
 	optionBaseURL  = "base_url"
 	optionPageSize = "page_size"
+	optionPush     = "push" // of those with a stream that is pushed
 )
 
 // pipelineOptions is what a mapping may say to the connector.
@@ -24,9 +25,18 @@ func (d *declaration) pipelineOptions() []pipeline.Option {
 			size.Default = initial
 		}
 	}
-	return append(slices.Clone(d.options),
+	options := append(slices.Clone(d.options),
 		pipeline.Option{Name: optionBaseURL, Type: pipeline.TypeString, Default: d.baseURL, Doc: "where the API is; https, or http on this machine"},
 		size)
+	if d.isPushed() {
+		options = append(options, pipeline.Option{Name: optionPush, Type: pipeline.TypeGroup, Tuning: true, Group: pipeline.PushOptionList(), Doc: "what the platform pushes to pipeline serve, beside what is pulled"})
+	}
+	return options
+}
+
+// isPushed reports whether the platform pushes one of the streams.
+func (d *declaration) isPushed() bool {
+	return slices.ContainsFunc(d.streams, func(s stream) bool { return s.pushed != nil })
 }
 
 // pageSizes is the page size that streams have by default, 0 where they
@@ -63,6 +73,13 @@ func (d *declaration) check(o pipeline.Options) []pipeline.OptionError {
 			out = append(out, pipeline.OptionError{Option: optionPageSize, Message: fmt.Sprintf("page_size is %d", size), Hint: "it must be at least 1"})
 		case most > 0 && size > most:
 			out = append(out, pipeline.OptionError{Option: optionPageSize, Message: fmt.Sprintf("page_size is %d", size), Hint: fmt.Sprintf("%s allows %d", d.name, most)})
+		}
+	}
+	if push, given := o[optionPush].(pipeline.Options); given {
+		_, wrong := pipeline.NewPush(push, pipeline.Stream{}) // which stream changes nothing of that
+		for _, e := range wrong {
+			e.Option = optionPush + "." + e.Option
+			out = append(out, e)
 		}
 	}
 	return append(out, d.checkPaths(o)...)

@@ -58,6 +58,7 @@ type Sandbox struct {
 	calls int
 	times []time.Time // of the calls in the last window
 	codes map[string]grant
+	live  *registrations // nil: nothing is pushed, and all is there from the start
 }
 
 // Sandbox makes a sandbox of the connector that was declared under a name.
@@ -176,7 +177,7 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 				return
 			}
 		}
-		if made := newPeople(s.shapes[i], st.key, s.listSeed(st, params)); one {
+		if made := s.people(i, params); one {
 			s.one(w, r, st, made, params[st.key], f)
 		} else {
 			s.page(w, r, st, made, f)
@@ -184,6 +185,20 @@ func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, path string) {
 		return
 	}
 	refuse(w, http.StatusNotFound, "there is no such list")
+}
+
+// people are those of the list of stream i with these parameters.
+func (s *Sandbox) people(i int, params map[string]string) *people {
+	seed := s.listSeed(&s.d.streams[i], params)
+	made := newPeople(s.shapes[i], s.d.streams[i].key, seed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live != nil && s.live.seed == seed {
+		made.revisions = append([]int{}, s.live.revisions...)
+		made.version = s.live.version
+		made.growing = true
+	}
+	return made
 }
 
 // count counts a call and says how long it is too early by.

@@ -45,7 +45,7 @@ func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, st *stream, made 
 
 // one answers with one whole record.
 func (s *Sandbox) one(w http.ResponseWriter, r *http.Request, st *stream, made *people, id string, f fault) {
-	index, ok := indexOf(id, s.records)
+	index, ok := indexOf(id, len(made.all(s.records)))
 	if !ok {
 		refuse(w, http.StatusNotFound, "there is no such "+st.key)
 		return
@@ -86,7 +86,7 @@ func (s *Sandbox) changed(st *stream, made *people, q url.Values) (who []int, pr
 	}
 	who = make([]int, 0, s.records)
 	var record []byte
-	for n := range s.records {
+	for _, n := range made.all(s.records) {
 		if !since.IsZero() {
 			record = made.record(record[:0], n)
 			field, err := pipeline.Lookup(record, c.field)

@@ -32,12 +32,26 @@ type people struct {
 	shape *shape
 	key   string
 	seed  uint64
+
+	growing   bool   // only those of revisions are there yet
+	revisions []int  // how often each was changed
+	version   string // the member that says when
 }
 
-func newPeople(s *shape, key string, seed uint64) *people { return &people{s, key, seed} }
+func newPeople(s *shape, key string, seed uint64) *people {
+	return &people{shape: s, key: key, seed: seed}
+}
 
-// record appends record number n of the list, the same bytes each time.
+// record appends record number n of the list as it is now.
 func (p *people) record(dst []byte, n int) []byte {
+	if n < len(p.revisions) {
+		return p.revised(dst, n, p.revisions[n])
+	}
+	return p.original(dst, n)
+}
+
+// original appends record number n as it was first, the same bytes each time.
+func (p *people) original(dst []byte, n int) []byte {
 	m := maker{rand: rand.New(rand.NewPCG(p.seed, uint64(n))), index: n, key: p.key}
 	m.meet()
 	if len(p.shape.members) == 0 && p.key != "" {
@@ -100,7 +114,12 @@ func (m *maker) meet() {
 	if m.index%3 != 0 { // two thirds are plain
 		m.first, m.last = firstNames[m.rand.IntN(3)], lastNames[m.rand.IntN(2)]
 	}
-	m.made = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(m.index)*time.Minute + time.Duration(m.rand.IntN(60))*time.Second)
+	m.made = m.born().Add(time.Duration(m.rand.IntN(60)) * time.Second)
+}
+
+// born is about when the record was made.
+func (m *maker) born() time.Time {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(m.index) * time.Minute)
 }
 
 func (m *maker) pick(list []string) string { return list[m.rand.IntN(len(list))] }

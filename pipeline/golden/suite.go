@@ -203,9 +203,9 @@ func (s *Suite) folders(world *pipeline.World) error {
 func (s *Suite) feed(input *File, world *pipeline.World, o *pipeline.RunOptions) error {
 	format := strings.TrimPrefix(input.Name, "input.")
 	switch {
-	case s.plan.Remote() && format != "jsonl":
+	case (s.plan.Remote() || s.plan.PushOnly()) && format != "jsonl":
 		return fmt.Errorf("%s does not read files, so its records go in as input.jsonl, not as %s", s.plan.SourceName(), input.Name)
-	case s.plan.Remote():
+	case s.plan.Remote(), s.plan.PushOnly():
 		o.Source = records(linesOf(input.Data))
 	case format != "jsonl" && format != "json" && format != "csv":
 		return fmt.Errorf("records go in as input.jsonl, input.json or input.csv, not as %s", input.Name)

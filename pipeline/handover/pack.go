@@ -9,6 +9,7 @@
 package handover
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -80,7 +81,7 @@ func Make(about About, plan *pipeline.Plan, scenarios []*golden.Scenario, covera
 	p.Columns = columnsOf(plan, o, scenarios)
 	p.Facts = p.facts(plan, o)
 	p.Objective = p.objective(plan, o, about.Schedule)
-	p.Blanks = blanks(plan, about.Schedule)
+	p.Blanks = blanks(plan, cmp.Or(about.Schedule, o.Schedule))
 	p.Flow = p.flow(plan, o)
 	p.Selection, p.Names = selection(o), names(o)
 	p.Reads = readsOf(o)
@@ -121,7 +122,10 @@ func (p *Pack) source(plan *pipeline.Plan, o pipeline.Outline) string {
 		}
 	}
 	text := p.Platform
-	if !plan.Remote() {
+	switch {
+	case plan.PushOnly():
+		return "what is pushed to it"
+	case !plan.Remote():
 		text = "a file"
 	}
 	if stream := plan.Stream().Name; stream != "" {
@@ -175,6 +179,10 @@ func (p *Pack) objective(plan *pipeline.Plan, o pipeline.Outline, schedule strin
 	out := []string{read}
 	switch {
 	case !plan.Remote():
+	case o.Reconcile > 0:
+		out = append(out, fmt.Sprintf("It is pushed records as they are made. The whole list is read every %s beside that, so that a push that never came, or came twice, changes nothing.", span(o.Reconcile)))
+	case o.Pushed != "":
+		out = append(out, "It is pushed records as they are made, and reads the whole list, page by page, when it is run.")
 	case o.Incremental:
 		out = append(out, "Each run asks for what changed since the run before it, looking back ten minutes so that nothing is missed while clocks differ.")
 	default:
@@ -183,10 +191,31 @@ func (p *Pack) objective(plan *pipeline.Plan, o pipeline.Outline, schedule strin
 	if plan.Remote() {
 		out = append(out, "It only reads: nothing on the platform is created, changed or deleted.")
 	}
-	if schedule != "" {
+	if o.Pushed != "" {
+		out = append(out, "Who pushes proves itself by "+proof(o.Pushed)+". A push is stored before it is answered with 202; what is answered otherwise has to be sent again.")
+	}
+	switch {
+	case schedule != "":
 		out = append(out, "It runs "+schedule+".")
+	case o.Schedule != "":
+		out = append(out, "It runs by itself, by the cron schedule "+o.Schedule+".")
 	}
 	return out
+}
+
+// proof is what proves who pushes.
+func proof(kind pipeline.AuthKind) string {
+	switch kind {
+	case pipeline.AuthBasic:
+		return "a user and a password (basic authentication)"
+	case pipeline.AuthBearer:
+		return "a bearer token"
+	case pipeline.AuthHMAC:
+		return "a signature (HMAC) of the body"
+	case pipeline.AuthStandard:
+		return "a signature by the rules of Standard Webhooks"
+	}
+	return "the address that it pushes to, which holds a secret of 128 bits"
 }
 
 // sinkList are the kinds of sinks: "a CSV file and 2 webhooks".

@@ -49,9 +49,10 @@ var Buckets = []Bucket{Leases, Cursors, Limits, State}
 
 // The bounds of what can be stored.
 const (
-	MaxBody  = 1 << 20        // bytes of a message's body
-	MaxValue = 1 << 20        // bytes of a value
-	Window   = 72 * time.Hour // within which a message of the same ID is not stored again
+	MaxBody   = 1 << 20        // bytes of a message's body
+	MaxHeader = 8 << 10        // bytes of a message's ID and header, names and texts together
+	MaxValue  = 1 << 20        // bytes of a value
+	Window    = 72 * time.Hour // within which a message of the same ID is not stored again
 )
 
 // Message is an entry of a log.

@@ -73,9 +73,11 @@ type Engine struct {
 	space  space
 	closed atomic.Bool
 
-	audits sync.WaitGroup // the minute's audit
-	stop   context.CancelFunc
-	blocks blocks // those of the store that were read and are right
+	audits   sync.WaitGroup // the minute's audit
+	stop     context.CancelFunc
+	auditing sync.Mutex // one at a time
+	blocks   blocks     // those of the store that were read and are right
+	last     atomic.Pointer[Report]
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -228,14 +230,14 @@ func differences(want, have server.StreamConfig) string {
 
 // replicas is how many copies there are of everything.
 func (e *Engine) replicas() int {
-	if e.mode == Embedded {
+	if e.mode == Embedded || e.mode == External && e.conn.ConnectedClusterName() == "" {
 		return 1
 	}
 	return 3
 }
 
 // Close implements engine.Engine.
-func (e *Engine) Close(ctx context.Context) error {
+func (e *Engine) Close(context.Context) error {
 	if e.closed.Swap(true) {
 		return nil
 	}

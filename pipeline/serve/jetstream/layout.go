@@ -119,7 +119,7 @@ func topicStream(log engine.Log, topic string) (stream, error) {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(topic))
-	return logStream(log, int(h.Sum32()%uint32(b.shards))), nil //nolint:gosec // a remainder of 4
+	return logStream(log, int(h.Sum32()%uint32(b.shards))), nil
 }
 
 // streams are all that there are.

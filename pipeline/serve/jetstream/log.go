@@ -77,6 +77,12 @@ func (e *Engine) Read(ctx context.Context, log engine.Log, topic string, after u
 	return nil
 }
 
+// fillerToken stands for a topic in the subject of a message that only fills a hole.
+// No topic is written like that.
+const fillerToken = "=hole"
+
+func isFiller(subject string) bool { return strings.HasSuffix(subject, "."+fillerToken) }
+
 // Last implements engine.Engine.
 func (e *Engine) Last(ctx context.Context, log engine.Log, topic string) (uint64, error) {
 	s, err := topicStream(log, topic)

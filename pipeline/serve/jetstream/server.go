@@ -44,6 +44,14 @@ func (e *Engine) serve() error {
 	said := &serverLog{log: e.log}
 	e.server.SetLoggerV2(said, false, false, false)
 	e.server.Start()
+	if e.mode == Cluster {
+		// a server waits for its port for clients before it opens the one for nodes,
+		// for ever if there is none: this is what it would call then, and its end is
+		// counted in the place of that one's
+		ready := make(chan struct{})
+		close(ready)
+		e.server.StartRouting(ready)
+	}
 	if !e.server.ReadyForConnections(startWithin) {
 		return fmt.Errorf("start the engine in %s: %w", c.Dir, said.why())
 	}

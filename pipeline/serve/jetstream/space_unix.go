@@ -10,6 +10,6 @@ func diskSpace(dir string) (free, total uint64, err error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, err
 	}
-	size := uint64(s.Bsize)                                      //nolint:gosec,unconvert // types differ by system
-	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, nil //nolint:gosec,unconvert // types differ by system
+	size := uint64(s.Bsize)
+	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, nil
 }

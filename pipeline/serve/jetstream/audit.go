@@ -36,6 +36,7 @@ type Report struct {
 	At       time.Time          `json:"at"`
 	Mode     string             `json:"mode"`
 	Problems []string           `json:"problems"`
+	Losses   []string           `json:"losses,omitempty"` // among the problems, those that stay until they are accepted
 	Logs     []engine.LogStatus `json:"logs"`
 	Read     int64              `json:"read"` // bytes of blocks compared with their checksums, on this node
 	Nodes    []NodeReport       `json:"nodes"`
@@ -117,10 +118,10 @@ func (e *Engine) audit(ctx context.Context, before time.Time, most int64) (Repor
 	}
 	r.Nodes = append([]NodeReport{here}, others...)
 	slices.SortFunc(r.Nodes, func(a, b NodeReport) int { return cmp.Compare(a.Node, b.Node) })
-	r.Problems = e.problems(r, readReport(e.config.Dir))
+	e.judge(&r, readReport(e.config.Dir))
 	r.Logs = logStatuses(r.Nodes, e.config.Most)
 	e.last.Store(&r)
-	return r, e.keep(r)
+	return r, keep(e.config.Dir, r)
 }
 
 // look is what this node has.
@@ -210,12 +211,12 @@ func (e *Engine) told(ctx context.Context, here string) ([]NodeReport, error) {
 
 // keep writes the report beside the store, for `pipeline engine audit` and for the
 // next audit.
-func (e *Engine) keep(r Report) error {
+func keep(dir string, r Report) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(e.config.Dir, auditFile), append(data, '\n'))
+	return writeFile(filepath.Join(dir, auditFile), append(data, '\n'))
 }
 
 // readReport is the last report that was kept, or the zero one.
@@ -251,15 +252,37 @@ func Scrub(ctx context.Context, dir string) (damaged []string, read int64, err e
 	return damaged, read, nil
 }
 
-// problems says what is wrong, in words that say what to do.
-func (e *Engine) problems(r, before Report) []string {
-	var all []string
+// AcceptLosses forgets what is gone for good and was reported for long enough.
+func AcceptLosses(dir string) error {
+	r, err := LastReport(dir)
+	if err != nil {
+		return err
+	}
+	r.Problems = slices.DeleteFunc(r.Problems, func(p string) bool { return slices.Contains(r.Losses, p) })
+	r.Losses = nil
+	return keep(dir, r)
+}
+
+// judge says what is wrong, in words that say what to do.
+func (e *Engine) judge(r *Report, before Report) {
 	for _, n := range r.Nodes {
-		all = append(all, damages(n, e.mode)...)
+		r.Problems = append(r.Problems, damages(n, e.mode)...)
 	}
 	if e.mode == Embedded {
-		return append(all, shrunk(r.Nodes[0], before)...)
+		// a moment later the store looks whole again: what was seen once stays said
+		r.Losses = before.Losses
+		for _, loss := range shrunk(r.Nodes[0], before) {
+			r.Losses = append(r.Losses, r.At.Format(time.DateTime)+": "+loss)
+		}
+		r.Problems = append(r.Problems, r.Losses...)
+		return
 	}
+	r.Problems = append(r.Problems, e.compare(*r)...)
+}
+
+// compare says how the copies of the nodes differ.
+func (e *Engine) compare(r Report) []string {
+	var all []string
 	for _, n := range r.Nodes {
 		if r.At.Sub(n.At) > silent {
 			all = append(all, fmt.Sprintf("node %s has not looked at its copy since %s: is it running?", n.Node, n.At.Format(time.DateTime)))
@@ -337,7 +360,7 @@ func unequal(s stream, nodes []NodeReport) []string {
 		c, ok := n.stream(s.name)
 		for _, other := range nodes[i+1:] {
 			o, there := other.stream(s.name)
-			if !ok || !there {
+			if !ok || !there || c.Missing+o.Missing > 0 { // holes are said already
 				continue
 			}
 			if c.Last == o.Last && c.First == o.First && c.Messages != o.Messages {

@@ -112,10 +112,12 @@ func TestAuditFindsWhatWasCutOff(t *testing.T) {
 		name string
 		harm func(blocks []string) error
 		want string
+
+		lasting bool // it is seen each time anew
 	}{
-		{"the newest", func(b []string) error { return os.Truncate(b[len(b)-1], 0) }, "messages of the events are gone: its end was cut off"},
-		{"the oldest", func(b []string) error { return os.Remove(b[0]) }, "messages of the events are gone before their time"},
-		{"the middle", func(b []string) error { return os.Remove(b[1]) }, "messages of the events. There is no other copy"},
+		{"the newest", func(b []string) error { return os.Truncate(b[len(b)-1], 0) }, "messages of the events are gone: its end was cut off", false},
+		{"the oldest", func(b []string) error { return os.Remove(b[0]) }, "messages of the events are gone before their time", false},
+		{"the middle", func(b []string) error { return os.Remove(b[1]) }, "messages of the events. There is no other copy", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,19 +138,20 @@ func TestAuditFindsWhatWasCutOff(t *testing.T) {
 			if err := test.harm(all); err != nil {
 				t.Fatal(err)
 			}
-			r := readReport(dir)
-			e2, err := Open(t.Context(), Config{Dir: dir, Most: small})
-			if err != nil {
+			e = open(t, Config{Dir: dir, Most: small})
+			for range 2 { // it is said until somebody accepts it
+				if got := auditOf(t, e).Problems; len(got) != 1 || !strings.Contains(got[0], test.want) {
+					t.Errorf("said %q", got)
+				}
+			}
+			if test.lasting {
+				return
+			}
+			if err := AcceptLosses(dir); err != nil {
 				t.Fatal(err)
 			}
-			defer e2.Close(t.Context())
-			here, _, err := e2.look(t.Context(), r.At, 1<<40)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := e2.problems(Report{At: here.At, Mode: Embedded, Nodes: []NodeReport{here}}, r)
-			if len(got) != 1 || !strings.Contains(got[0], test.want) {
-				t.Errorf("said %q", got)
+			if got := auditOf(t, e).Problems; len(got) != 0 {
+				t.Errorf("accepted, it says %q", got)
 			}
 		})
 	}
@@ -181,7 +184,8 @@ func TestClusterHealsAFlippedBit(t *testing.T) {
 	restart(func() { flip(t, configs[2].Dir, engine.Events) })
 	auditOf(t, all[2])
 	r := auditOf(t, all[0])
-	if len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0], "node c has damaged files of the events") {
+	// the server may have found it itself while it caught up, or not
+	if len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0], "node c has damaged files of the events") && !strings.HasPrefix(r.Problems[0], "node c misses ") {
 		t.Errorf("node a says %q", r.Problems)
 	}
 	restart(func() {

@@ -91,6 +91,8 @@ func mark(dir string, want marker) error {
 		return nil
 	case have == marker{}:
 		return writeMarker(dir, want)
+	case have.Mode == moved:
+		return fmt.Errorf("what %s had was moved to the cluster of node %s, and goes on there. To use the old store all the same, without anything that came after, remove its %s", dir, have.Node, modeFile)
 	case have.Mode == Embedded && want.Mode == Cluster:
 		return fmt.Errorf("%s is the store of a single pipeline serve, and a node of a cluster cannot use it. Give the node a folder of its own, and move what is stored: pipeline engine migrate --from %s --to NEW-DIR --cluster …", dir, dir)
 	case have.Mode == Cluster && want.Mode == Embedded:

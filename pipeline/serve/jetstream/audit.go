@@ -14,6 +14,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -234,6 +236,43 @@ func LastReport(dir string) (Report, error) {
 		return r, err
 	}
 	return r, json.Unmarshal(data, &r)
+}
+
+// AuditStore audits the store in dir, in use or not. Where it is in use, the counts
+// are those of the last minute's audit, and the files are read now. A node of a
+// cluster can say nothing of the others unless it runs.
+func AuditStore(ctx context.Context, dir string, log *slog.Logger) (Report, error) {
+	m, err := readMarker(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	if m.Mode == Embedded {
+		e, err := Open(ctx, Config{Dir: dir, Log: log})
+		if err == nil {
+			r, err := e.Audit(ctx)
+			return r, errors.Join(err, e.Close(ctx))
+		}
+		if !errors.Is(err, ErrInUse) {
+			return Report{}, err
+		}
+	}
+	r, err := LastReport(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	r.Mode = m.Mode
+	if age := time.Since(r.At); age > silent {
+		r.Problems = append(r.Problems, fmt.Sprintf("the copies were compared last %s ago: is pipeline serve running here?", age.Round(time.Minute)))
+	}
+	damaged, read, err := Scrub(ctx, dir)
+	for _, d := range damaged {
+		_, file, _ := strings.Cut(d, ": ")
+		if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, file) }) {
+			r.Problems = append(r.Problems, "damaged file of the "+d)
+		}
+	}
+	r.Read = read
+	return r, err
 }
 
 // Scrub reads all blocks of a store that may be in use, and says which are damaged.

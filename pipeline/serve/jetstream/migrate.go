@@ -67,6 +67,9 @@ func Migrate(ctx context.Context, dir string, to *Engine, told func(messages uin
 	if err := errors.Join(err, from.Close(ctx)); err != nil {
 		return done, err
 	}
+	if _, err := to.Audit(ctx); err != nil {
+		return done, err
+	}
 	return done, writeMarker(dir, marker{Mode: moved, Node: to.name(), Shards: shards})
 }
 

@@ -62,6 +62,12 @@ func (l *lock) release() error {
 	return l.file.Unlock()
 }
 
+// IsStore says whether dir is the folder of an engine.
+func IsStore(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, modeFile))
+	return err == nil
+}
+
 // readMarker is what a folder says that it is; the zero marker if it is new.
 func readMarker(dir string) (marker, error) {
 	var m marker

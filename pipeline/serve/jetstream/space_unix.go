@@ -11,5 +11,5 @@ func diskSpace(dir string) (free, total uint64, err error) {
 		return 0, 0, err
 	}
 	size := uint64(s.Bsize)
-	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, nil
+	return uint64(s.Bavail) * size, uint64(s.Blocks) * size, nil //nolint:unconvert // signed on some systems
 }

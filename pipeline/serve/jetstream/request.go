@@ -40,6 +40,7 @@ const (
 
 var (
 	errClosed    = errors.New("the engine was closed")
+	errStopped   = errors.New("the store has stopped, as it does when its disk is full. Make room and start pipeline serve again: what was acknowledged is there")
 	errNoMessage = errors.New("there is no such message")
 	errNoStream  = errors.New("there is no such stream")
 )
@@ -116,6 +117,8 @@ func (e *Engine) ask(ctx context.Context, try func(context.Context) error) error
 			return nil
 		case errors.As(err, &end):
 			return end.error
+		case e.stopped():
+			return errStopped
 		case e.closed.Load() || errors.Is(err, nats.ErrConnectionClosed):
 			return errClosed
 		case ctx.Err() != nil:

@@ -84,6 +84,12 @@ func (c Config) options() (*server.Options, error) {
 	return o, c.addCluster(o)
 }
 
+// stopped says whether the server has given up its store. It does so when it cannot
+// write, for good, and then answers nobody.
+func (e *Engine) stopped() bool {
+	return e.server != nil && !e.closed.Load() && !e.server.JetStreamEnabled()
+}
+
 // stepDown hands over what this node leads, so that the others need not wait until
 // they miss it.
 func (e *Engine) stepDown() {

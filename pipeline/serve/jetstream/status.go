@@ -4,6 +4,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,6 +34,11 @@ func (e *Engine) Status(ctx context.Context) (engine.Status, error) {
 	logs := map[engine.Log]*engine.LogStatus{}
 	for _, st := range streams() {
 		info, err := e.info(ctx, st)
+		if errors.Is(err, errStopped) {
+			s.Ready = false
+			s.Problems = append(s.Problems, err.Error())
+			break
+		}
 		if err != nil {
 			s.Ready = false
 			s.Problems = append(s.Problems, fmt.Sprintf("the %s cannot be asked: %v", st.what(), err))

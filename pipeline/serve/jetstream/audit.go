@@ -81,6 +81,7 @@ func (e *Engine) watch() {
 		for {
 			if _, err := e.audit(ctx, time.Now().Add(-scrubAgain), scrubMost); err != nil && ctx.Err() == nil {
 				e.log.Warn("engine: audit", "error", err)
+				e.last.Store(&Report{At: time.Now().UTC(), Mode: e.mode, Problems: []string{"the audit could not be made: " + err.Error()}})
 			}
 			select {
 			case <-time.After(auditEvery):
@@ -109,11 +110,11 @@ func (e *Engine) audit(ctx context.Context, before time.Time, most int64) (Repor
 		return r, err
 	}
 	r.Read = read
+	if err := e.tell(ctx, here); err != nil { // alone, it shows that something can be stored
+		return r, fmt.Errorf("store what was seen: %w", err)
+	}
 	var others []NodeReport
 	if e.mode == Cluster {
-		if err := e.tell(ctx, here); err != nil {
-			return r, fmt.Errorf("store what was seen: %w", err)
-		}
 		if others, err = e.told(ctx, here.Node); err != nil {
 			return r, err
 		}

@@ -519,7 +519,7 @@ func (l *load) untilRefused(t testing.TB) int {
 	t.Helper()
 	client := &http.Client{Timeout: 20 * time.Second}
 	refused := 0
-	for begin := time.Now(); refused < 5; {
+	for begin := time.Now(); refused < 2; {
 		if time.Since(begin) > 90*time.Second {
 			t.Fatal("it takes more and more")
 		}

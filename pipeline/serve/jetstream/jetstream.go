@@ -165,6 +165,9 @@ func (e *Engine) makeStream(ctx context.Context, s stream, first uint64) error {
 				return nil
 			}
 		}
+		if e.mode == External && (errors.Is(err, engine.ErrFull) || errors.Is(err, errNoPeers)) {
+			return fmt.Errorf("the servers give JetStream less room than the logs may take, or are fewer than 3: set max_file_store to 80 GB or more on each: %w", err)
+		}
 		if e.mode != Cluster || ctx.Err() != nil || errors.Is(err, errClosed) {
 			return err
 		}

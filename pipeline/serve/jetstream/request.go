@@ -27,6 +27,7 @@ const (
 
 // The errors of the server that mean something here.
 const (
+	codeNoPeers       = 10005
 	codeNotAvailable  = 10008
 	codeInsufficient  = 10023
 	codeNoMessage     = 10037
@@ -42,6 +43,7 @@ var (
 	errClosed    = errors.New("the engine was closed")
 	errStopped   = errors.New("the store has stopped, as it does when its disk is full. Make room and start pipeline serve again: what was acknowledged is there")
 	errNoMessage = errors.New("there is no such message")
+	errNoPeers   = errors.New("there are not enough servers with room for the copies")
 	errNoStream  = errors.New("there is no such stream")
 )
 
@@ -153,6 +155,8 @@ func meaning(e *server.ApiError) error {
 	switch code := e.ErrCode; {
 	case code == codeNoMessage:
 		return final(errNoMessage)
+	case code == codeNoPeers:
+		return final(errNoPeers)
 	case code == codeNoStream:
 		return final(errNoStream)
 	case code == codeWrongLast || code == codeWrongLastInRe:

@@ -244,6 +244,9 @@ func (a *app) migrate(ctx context.Context, from, to string, f engineFlags) error
 	if err != nil {
 		return err
 	}
+	if err := jetstream.CanMigrate(from); err != nil {
+		return err
+	}
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if config.Mode() == jetstream.Cluster {

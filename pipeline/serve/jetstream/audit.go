@@ -292,15 +292,27 @@ func Scrub(ctx context.Context, dir string) (damaged []string, read int64, err e
 	return damaged, read, nil
 }
 
-// AcceptLosses forgets what is gone for good and was reported for long enough.
+// AcceptLosses has the audits say no more of what is gone for good and was reported
+// until now. The store may be in use.
 func AcceptLosses(dir string) error {
 	r, err := LastReport(dir)
 	if err != nil {
 		return err
 	}
-	r.Problems = slices.DeleteFunc(r.Problems, func(p string) bool { return slices.Contains(r.Losses, p) })
-	r.Losses = nil
-	return keep(dir, r)
+	data, err := json.Marshal(append(acceptedLosses(dir), r.Losses...))
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, acceptedFile), append(data, '\n'))
+}
+
+// acceptedLosses are those that somebody knows of.
+func acceptedLosses(dir string) []string {
+	var all []string
+	if data, err := os.ReadFile(filepath.Join(dir, acceptedFile)); err == nil {
+		_ = json.Unmarshal(data, &all) // what cannot be read is not accepted
+	}
+	return all
 }
 
 // judge says what is wrong, in words that say what to do.
@@ -310,7 +322,8 @@ func (e *Engine) judge(r *Report, before Report) {
 	}
 	if e.mode == Embedded {
 		// a moment later the store looks whole again: what was seen once stays said
-		r.Losses = before.Losses
+		accepted := acceptedLosses(e.config.Dir)
+		r.Losses = slices.DeleteFunc(before.Losses, func(l string) bool { return slices.Contains(accepted, l) })
 		for _, loss := range shrunk(r.Nodes[0], before) {
 			r.Losses = append(r.Losses, r.At.Format(time.DateTime)+": "+loss)
 		}
@@ -329,6 +342,12 @@ func (e *Engine) compare(r Report) []string {
 		}
 		if n.Version != server.VERSION {
 			all = append(all, fmt.Sprintf("node %s runs version %s of the engine and %s runs %s: bring all nodes to the same version of pipeline", n.Node, n.Version, e.name(), server.VERSION))
+		}
+	}
+	for _, p := range e.config.Peers {
+		seen := slices.ContainsFunc(r.Nodes, func(n NodeReport) bool { return n.Node == p.Name })
+		if !seen && r.At.Sub(e.opened) > silent {
+			all = append(all, fmt.Sprintf("node %s has never looked at its copy: is it running?", p.Name))
 		}
 	}
 	for _, s := range streams() {

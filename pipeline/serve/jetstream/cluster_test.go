@@ -63,11 +63,18 @@ func openAll(t testing.TB, configs []Config) []*Engine {
 	return all
 }
 
-func TestClusterIsAnEngine(t *testing.T) {
+// TestCluster has one cluster for all that a cluster has to do: three servers are
+// what takes the time.
+func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("three servers")
 	}
 	t.Parallel()
-	all := openAll(t, nodes(t))
-	enginetest.Run(t, func(*testing.T) engine.Engine { return all[1] })
+	configs := nodes(t)
+	all := openAll(t, configs)
+	t.Run("takes over a store", func(t *testing.T) { migrateKeepsEveryPlace(t, all) })
+	t.Run("heals a flipped bit", func(t *testing.T) { healsAFlippedBit(t, configs, all) })
+	t.Run("is an engine", func(t *testing.T) {
+		enginetest.Run(t, func(*testing.T) engine.Engine { return all[1] })
+	})
 }

@@ -347,6 +347,7 @@ func size(t testing.TB, little, full int) int {
 
 func TestCrashAlone(t *testing.T) {
 	kills := size(t, 5, 1000)
+	t.Parallel()
 	l := &load{nodes: alone(t, t.TempDir())}
 	startAll(t, l.nodes)
 	l.start()
@@ -363,60 +364,70 @@ func TestCrashAlone(t *testing.T) {
 }
 
 func TestCrashCluster(t *testing.T) {
+	size(t, 1, 1)
+	t.Parallel()
+	l := &load{nodes: three(t)}
+	startAll(t, l.nodes)
+	l.start()
+	l.more(t, 50)
+	line := []string{}
+	var backIn []time.Duration
 	for _, test := range []struct {
 		name         string
 		little, full int
-		victims      func(l *load) []*process
+		victims      func(*load) []*process
 	}{
-		{"kill -9 of a leader", 2, 200, func(l *load) []*process {
-			for {
-				for _, p := range l.nodes {
-					name, _ := p.get("/leader?topic=t0")
-					for _, leader := range l.nodes {
-						if leader.Node == name {
-							return []*process{leader}
-						}
-					}
-				}
-				time.Sleep(50 * time.Millisecond)
-			}
-		}},
-		{"kill -9 of two of three", 1, 50, func(l *load) []*process {
+		{"kill -9 of a leader", 2, 200, (*load).leader},
+		{"of two of three", 1, 50, func(l *load) []*process {
 			not := rand.IntN(3)
 			return []*process{l.nodes[(not+1)%3], l.nodes[(not+2)%3]}
 		}},
-		{"kill -9 of all three", 1, 50, func(l *load) []*process { return l.nodes }},
+		{"of all three", 1, 50, func(l *load) []*process { return l.nodes }},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			kills := size(t, test.little, test.full)
-			t.Parallel()
-			l := &load{nodes: three(t)}
-			startAll(t, l.nodes)
-			l.start()
-			l.more(t, 50)
-			var backIn []time.Duration
-			for range kills {
-				victims := test.victims(l)
-				for _, p := range victims {
-					p.kill()
-				}
-				time.Sleep(50 * time.Millisecond) // what was on its way
-				begin := time.Now()
-				l.more(t, 0)
-				if len(victims) == 1 { // the others have to go on without it
-					l.everyTopic(t)
-					backIn = append(backIn, time.Since(begin))
-				}
-				for _, p := range victims {
-					p.start()
-				}
-				l.everyTopic(t)
-				if len(victims) > 1 {
-					backIn = append(backIn, time.Since(begin))
+		kills := size(t, test.little, test.full)
+		for range kills {
+			backIn = append(backIn, l.crash(t, test.victims(l)))
+		}
+		line = append(line, fmt.Sprintf("%d × %s", kills, test.name))
+	}
+	l.verify(t, "three nodes, "+strings.Join(line, ", "), backIn)
+}
+
+// crash kills nodes and starts them again, and returns how long it took until each
+// shard took something again: without the one that died, or with those that did.
+func (l *load) crash(t testing.TB, victims []*process) time.Duration {
+	t.Helper()
+	for _, p := range victims {
+		p.kill()
+	}
+	begin := time.Now()
+	var backIn time.Duration
+	if len(victims) == 1 { // the others have to go on without it
+		l.everyTopic(t)
+		backIn = time.Since(begin)
+	}
+	for _, p := range victims {
+		p.start()
+	}
+	l.everyTopic(t)
+	if len(victims) > 1 {
+		backIn = time.Since(begin)
+	}
+	return backIn
+}
+
+// leader is the node that leads what the first topic is stored in.
+func (l *load) leader() []*process {
+	for {
+		for _, p := range l.nodes {
+			name, _ := p.get("/leader?topic=t0")
+			for _, leader := range l.nodes {
+				if leader.Node == name {
+					return []*process{leader}
 				}
 			}
-			l.verify(t, fmt.Sprintf("three nodes, %d × %s", kills, test.name), backIn)
-		})
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
@@ -454,6 +465,7 @@ func (l *load) try(client *http.Client, topic, id string) bool {
 // TestCrashFullDisk fills a small disk, with and without the watch.
 func TestCrashFullDisk(t *testing.T) {
 	size(t, 1, 1)
+	t.Parallel()
 	for _, unwatched := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unwatched %v", unwatched), func(t *testing.T) {
 			dir := t.TempDir()

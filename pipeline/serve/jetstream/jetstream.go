@@ -72,6 +72,7 @@ type Engine struct {
 	news   news
 	space  space
 	closed atomic.Bool
+	opened time.Time
 
 	audits   sync.WaitGroup // the minute's audit
 	stop     context.CancelFunc
@@ -88,7 +89,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{config: c, mode: c.Mode(), log: c.Log, news: news{topic: map[string]chan struct{}{}}}
+	e := &Engine{config: c, mode: c.Mode(), log: c.Log, news: news{topic: map[string]chan struct{}{}}, opened: time.Now()}
 	e.space = space{dir: c.Dir, look: c.disk}
 	defer func() {
 		if err != nil {

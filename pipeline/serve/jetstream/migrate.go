@@ -48,13 +48,8 @@ type Migrated struct {
 // moved. told is called now and then with how many messages are there.
 func Migrate(ctx context.Context, dir string, to *Engine, told func(messages uint64)) (Migrated, error) {
 	var done Migrated
-	switch m, err := readMarker(dir); {
-	case err != nil:
+	if err := CanMigrate(dir); err != nil {
 		return done, err
-	case m == marker{}:
-		return done, fmt.Errorf("%s has no store", dir)
-	case m.Mode != Embedded:
-		return done, fmt.Errorf("%s is the store of node %s of a cluster; what one pipeline serve kept alone can be moved", dir, m.Node)
 	}
 	if err := unused(ctx, to); err != nil {
 		return done, err
@@ -71,6 +66,21 @@ func Migrate(ctx context.Context, dir string, to *Engine, told func(messages uin
 		return done, err
 	}
 	return done, writeMarker(dir, marker{Mode: moved, Node: to.name(), Shards: shards})
+}
+
+// CanMigrate says why the store in dir cannot be moved.
+func CanMigrate(dir string) error {
+	switch m, err := readMarker(dir); {
+	case err != nil:
+		return err
+	case m == marker{}:
+		return fmt.Errorf("%s has no store", dir)
+	case m.Mode == moved:
+		return fmt.Errorf("what %s had was moved to the cluster of node %s already", dir, m.Node)
+	case m.Mode != Embedded:
+		return fmt.Errorf("%s is the store of node %s of a cluster; what one pipeline serve kept alone can be moved", dir, m.Node)
+	}
+	return nil
 }
 
 // unbounded is a disk that is never full: what is read needs no room.

@@ -41,11 +41,8 @@ func everything(t *testing.T, e *Engine, topics []string) string {
 	return b.String()
 }
 
-func TestMigrateKeepsEveryPlace(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three servers")
-	}
-	t.Parallel()
+// migrateKeepsEveryPlace moves a store into a cluster that has nothing yet.
+func migrateKeepsEveryPlace(t *testing.T, all []*Engine) {
 	dir, topics := t.TempDir(), []string{"acme", "globex", "initech"}
 	old := open(t, Config{Dir: dir, Most: small})
 	for _, topic := range topics {
@@ -62,7 +59,6 @@ func TestMigrateKeepsEveryPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	all := openAll(t, nodes(t))
 	// somebody pulls the plug the first time
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := Migrate(ctx, dir, all[0], func(uint64) { cancel() }); err == nil {

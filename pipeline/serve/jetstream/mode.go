@@ -17,9 +17,10 @@ import (
 
 // The files of a store's folder that are not the server's.
 const (
-	modeFile  = "mode.json"
-	lockFile  = "lock"
-	auditFile = "audit.json"
+	modeFile     = "mode.json"
+	lockFile     = "lock"
+	auditFile    = "audit.json"    // what the last audit saw
+	acceptedFile = "accepted.json" // losses that somebody knows of
 )
 
 // marker is the content of modeFile.

@@ -176,7 +176,7 @@ func (a *app) audit(ctx context.Context, dir string, asJSON, accept bool) error 
 func (a *app) printAudit(r jetstream.Report) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, l := range r.Logs {
-		line := fmt.Sprintf("%s\t%s\t%s of %s", l.Log, diag.Count(int(l.Messages), "message"), megabytes(l.Bytes), megabytes(l.Most))
+		line := fmt.Sprintf("%s\t%s\t%s of %s", l.Log, diag.Count(int(l.Messages), "message"), storeSize(l.Bytes), storeSize(l.Most))
 		for _, c := range l.Copies {
 			if len(l.Copies) > 1 {
 				line += fmt.Sprintf("\t%s: %s", c.Node, diag.Thousands(int(c.Messages)))
@@ -187,7 +187,7 @@ func (a *app) printAudit(r jetstream.Report) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s read and compared with their checksums\n", megabytes(uint64(r.Read)))
+	fmt.Fprintf(a.stdout, "%s read and compared with their checksums\n", storeSize(uint64(r.Read)))
 	if len(r.Problems) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "nothing is missing")
 		return err
@@ -198,7 +198,7 @@ func (a *app) printAudit(r jetstream.Report) error {
 	return nil
 }
 
-func megabytes(n uint64) string {
+func storeSize(n uint64) string {
 	const mb = 1_000_000
 	if n < 10*mb {
 		return fmt.Sprintf("%.1f MB", float64(n)/mb)

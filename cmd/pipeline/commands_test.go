@@ -30,6 +30,11 @@ var notRun = map[string]string{
 	"pipeline auth login gevme --connection acme":                                               "a person logs in; the script auth.txtar does",
 	"pipeline auth login floktu --connection acme-eu --redirect http://127.0.0.1:8765/callback": "a person logs in, and the port may be taken",
 	"pipeline auth login ./eventbrite.yaml --connection acme --no-browser":                      "a person logs in",
+
+	"pipeline engine audit mappings":        "needs the store of serve; TestEngineAudit",
+	"pipeline engine audit mappings --json": "needs the store of serve; TestEngineAudit",
+	"pipeline engine migrate --from mappings --to /var/lib/pipeline/engine --cluster a,b,c --node a --certs certs": "needs three machines; TestEngineMigrate",
+	"pipeline engine join /var/lib/pipeline/engine --cluster a,b,c --node c --certs certs":                         "needs three machines; TestEngineMigrate",
 }
 
 // commands are the program's own, in the order of its help.

@@ -8,6 +8,10 @@
 // neither a crash nor a reader that was thought dead can lose or repeat a step.
 // Schedules are values too: what is due is worked out from when it last ran, so
 // that nothing depends on a timer having lived.
+//
+// A message keeps its Seq for ever, also when everything is moved to another engine,
+// so that a Seq may be kept anywhere. A Revision is good only as long as the process
+// that was given it.
 package engine
 
 import (
@@ -39,7 +43,7 @@ type Bucket string
 // The buckets there are.
 const (
 	Leases  Bucket = "leases"  // who works on what
-	Cursors Bucket = "cursors" // how far somebody got
+	Cursors Bucket = "cursors" // how far somebody got; names that begin with audit. are the engine's own
 	Limits  Bucket = "limits"  // calls that were made, by budget
 	State   Bucket = "state"   // what runs keep: positions, ledgers, open rejects
 )
@@ -49,9 +53,10 @@ var Buckets = []Bucket{Leases, Cursors, Limits, State}
 
 // The bounds of what can be stored.
 const (
-	MaxBody  = 1 << 20        // bytes of a message's body
-	MaxValue = 1 << 20        // bytes of a value
-	Window   = 72 * time.Hour // within which a message of the same ID is not stored again
+	MaxBody   = 1 << 20        // bytes of a message's body
+	MaxHeader = 8 << 10        // bytes of a message's ID and header, names and texts together
+	MaxValue  = 1 << 20        // bytes of a value
+	Window    = 72 * time.Hour // within which a message of the same ID is not stored again
 )
 
 // Message is an entry of a log.

@@ -5,6 +5,8 @@ package enginetest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ type Memory struct {
 	logs     map[engine.Log][]engine.Message
 	values   map[engine.Bucket]map[string]engine.Entry
 	revision uint64
+	closed   bool
 
 	// Fail, where it is not nil, is asked before each change and each look; its
 	// error is returned instead.
@@ -36,10 +39,36 @@ func (m *Memory) fail(ctx context.Context, what string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	m.mu.Lock()
+	closed := m.closed
+	m.mu.Unlock()
+	if closed {
+		return errors.New("the engine was closed")
+	}
 	if m.Fail != nil {
 		return m.Fail(what)
 	}
 	return nil
+}
+
+// check is what the names of a log or a bucket, and of what is in it, have to be.
+func check[K comparable](known []K, kind K, name string) error {
+	switch {
+	case !slices.Contains(known, kind):
+		return fmt.Errorf("there is no %v", kind)
+	case name == "":
+		return errors.New("it has no name")
+	}
+	return nil
+}
+
+// headerSize is what engine.MaxHeader bounds.
+func headerSize(m engine.Message) int {
+	size := len(m.ID)
+	for name, text := range m.Header {
+		size += len(name) + len(text)
+	}
+	return size
 }
 
 // Append implements engine.Engine.
@@ -47,7 +76,13 @@ func (m *Memory) Append(ctx context.Context, log engine.Log, topic string, msg e
 	if err := m.fail(ctx, "append"); err != nil {
 		return engine.Receipt{}, err
 	}
-	if len(msg.Body) > engine.MaxBody {
+	if err := check(engine.Logs, log, topic); err != nil {
+		return engine.Receipt{}, err
+	}
+	if msg.ID == "" {
+		return engine.Receipt{}, errors.New("the message has no ID")
+	}
+	if len(msg.Body) > engine.MaxBody || headerSize(msg) > engine.MaxHeader {
 		return engine.Receipt{}, engine.ErrTooLarge
 	}
 	m.mu.Lock()
@@ -129,6 +164,9 @@ func (m *Memory) Put(ctx context.Context, b engine.Bucket, name string, value []
 	if err := m.fail(ctx, "put"); err != nil {
 		return 0, err
 	}
+	if err := check(engine.Buckets, b, name); err != nil {
+		return 0, err
+	}
 	if len(value) > engine.MaxValue {
 		return 0, engine.ErrTooLarge
 	}
@@ -186,6 +224,15 @@ func (m *Memory) Status(ctx context.Context) (engine.Status, error) {
 }
 
 // Close implements engine.Engine.
-func (m *Memory) Close(context.Context) error { return nil }
+func (m *Memory) Close(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		close(m.changed) // those who wait are told
+		m.changed = make(chan struct{})
+	}
+	return nil
+}
 
 var _ engine.Engine = (*Memory)(nil)

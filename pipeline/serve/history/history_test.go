@@ -63,7 +63,11 @@ func (h *house) happen(events ...Event) {
 		if err != nil {
 			h.Fatal(err)
 		}
-		if _, err := h.engine.Append(context.Background(), engine.Events, e.Mapping, engine.Message{ID: fmt.Sprint(h.n), Body: body}); err != nil {
+		topic := e.Mapping
+		if topic == "" {
+			topic = serveTopic
+		}
+		if _, err := h.engine.Append(context.Background(), engine.Events, topic, engine.Message{ID: fmt.Sprint(h.n), Body: body}); err != nil {
 			h.Fatal(err)
 		}
 	}

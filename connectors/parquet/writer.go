@@ -81,7 +81,7 @@ func (w *writer) write(b *pipeline.Batch, from, to int) error {
 	for i := range w.columns {
 		c := &w.columns[i]
 		for row := from; row < to; row++ {
-			if err := c.append(b.Row(row)[i]); err != nil {
+			if err := c.append(&b.Row(row)[i]); err != nil {
 				return fmt.Errorf("write %s: row %d: column %s: %w", w.path, w.rows+int64(row-from)+1, c.Name, err)
 			}
 			if c.pending >= pageSize {

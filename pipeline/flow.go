@@ -57,12 +57,23 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	for i := range mappers {
 		mappers[i] = newMapper(r.plan, r.o.World.Now)
 		mappers[i].seen = r.o.Cover.sighting()
+		mappers[i].part = func(j *job) bool {
+			j.more = true
+			j.done <- struct{}{}
+			select {
+			case <-j.again:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}
 	}
 	for _, m := range mappers {
 		g.Go(func() error {
 			for j := range work {
-				m.page(j)
-				j.done <- struct{}{}
+				if m.page(j) {
+					j.done <- struct{}{}
+				}
 			}
 			return nil
 		})
@@ -72,6 +83,12 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		for j := range delivered {
 			if err := r.write(ctx, j); err != nil {
 				return err
+			}
+			if j.more {
+				r.delivery.release(j)
+				j.more = false
+				j.again <- struct{}{} // the mapper goes on with it
+				continue
 			}
 			j.page.Release()
 			leave(j)
@@ -117,7 +134,7 @@ func (r *run) reading(ctx context.Context) (context.Context, context.CancelCause
 // read takes pages from the source until its end, the limit, or a stop.
 func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass func(*job)) error {
 	left := r.o.Limit
-	err := source.Read(ctx, "", func(page *Page) error {
+	err := source.Read(ctx, "", inPieces(func(page *Page) error {
 		var j *job
 		select {
 		case j = <-free:
@@ -135,7 +152,7 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 		j.page = page
 		pass(j)
 		return nil
-	})
+	}))
 	if errors.Is(context.Cause(ctx), errStop) && (errors.Is(err, errStop) || errors.Is(err, context.Canceled)) {
 		return errStop // and not, say, a full disk at the same moment
 	}
@@ -153,7 +170,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	}
 	rep := &r.report
 	rep.Pages = max(rep.Pages, j.page.Number) // a page may come in pieces
-	rep.Read += len(j.page.Records)
+	rep.Read += j.read
 	rep.Total = max(rep.Total, j.page.Total)
 	rep.Written += len(j.items)
 	rep.Exploded += len(j.items) - j.mapped
@@ -161,7 +178,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Unchanged += j.out.unchanged
 	rep.Rejected += len(j.rejected)
 	if r.retrying {
-		rep.Retried += len(j.page.Records)
+		rep.Retried += j.read
 	} else if r.reject.old != nil {
 		if err := r.reject.old.note(j); err != nil {
 			return err

@@ -44,6 +44,8 @@ type Page struct {
 	Next    Position // where to resume after this page
 	Total   int      // records in the whole list, where the source was told; 0: unknown
 	Buf     []byte   // memory of the page; the source grows it, the engine recycles it
+
+	whole *whole // what this is a piece of; nil: it is whole
 }
 
 // Source yields each page after from, in order. yield blocks while the engine

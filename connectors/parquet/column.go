@@ -108,7 +108,7 @@ func (c *column) add(v parquet.Value, repetition, definition int) {
 		n := len(v.ByteArray())
 		c.pending += n
 		if n >= largeValue {
-			c.large += int64(n)
+			c.large += 2 * int64(n)
 		}
 	}
 	c.put(v, repetition, definition)

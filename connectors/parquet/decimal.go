@@ -38,7 +38,7 @@ func unscaledPlain(s string, precision, scale int) (n int64, ok bool) {
 	if scale > 0 {
 		whole -= scale + 1
 	}
-	if whole < 1 || whole > precision-scale || scale > 0 && digits[whole] != '.' {
+	if whole < 1 || whole > precision-scale || digits[0] == '0' && whole > 1 || scale > 0 && digits[whole] != '.' {
 		return 0, false
 	}
 	for i := range len(digits) {

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/value"
 )
 
 // The sizes, in bytes of values before they are encoded, that bound what is
@@ -25,12 +27,14 @@ const (
 	valueCost = 24
 
 	// largeValue is the length from which values count in full towards the row
-	// group, however well they compress: of each page the library keeps the
-	// least and the greatest value, and does not count them.
+	// group, and twice, however well they compress: of each page the library
+	// keeps the least and the greatest value, and does not count them.
 	largeValue = 16 << 10
 
-	// strideRows is how often the size of the row group is looked at, in rows.
-	strideRows = 64
+	// A stride is how often the size of the row group is looked at: after so many
+	// rows, or so many bytes of text.
+	strideRows  = 64
+	strideBytes = 1 << 20
 )
 
 // writer gives each column its values, without a row in between.
@@ -42,6 +46,7 @@ type writer struct {
 	rowGroup int64 // bytes that end a row group
 	began    int64 // bytes of the file before this row group
 	rows     int64 // in all
+	stride   stride
 	closed   bool
 	err      error // the first one: columns may now differ in length
 }
@@ -65,18 +70,38 @@ func newWriter(out *pipeline.Output, o Options, mapping string, columns []column
 	return w
 }
 
+// stride is the rows since the size of the row group was looked at.
+type stride struct{ rows, bytes int }
+
+// add adds a row, and reports whether there is room for another one.
+func (s *stride) add(row []value.Value) bool {
+	s.rows++
+	for i := range row {
+		s.bytes += len(row[i].Text())
+	}
+	return s.rows < strideRows && s.bytes < strideBytes
+}
+
 // Write adds the rows of b. An error ends the run: it names the column and the
 // row, counted from 1 over the whole run, and holds no value.
 func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 	for from := 0; from < b.Len() && w.err == nil; {
-		to := min(b.Len(), from+int(strideRows-w.rows%strideRows))
+		to, more := from, true
+		for more && to < b.Len() {
+			more = w.stride.add(b.Row(to))
+			to++
+		}
 		w.err = w.write(b, from, to)
+		if !more && w.err == nil {
+			w.stride = stride{}
+			w.err = w.look()
+		}
 		from = to
 	}
 	return w.err
 }
 
-// write adds rows from to to, which end a stride or come before its end.
+// write adds rows from to to, which are of one stride.
 func (w *writer) write(b *pipeline.Batch, from, to int) error {
 	for i := range w.columns {
 		c := &w.columns[i]
@@ -95,10 +120,15 @@ func (w *writer) write(b *pipeline.Batch, from, to int) error {
 		}
 	}
 	w.rows += int64(to - from)
-	if w.rows%strideRows == 0 && w.size() >= w.rowGroup {
-		return w.endRowGroup()
-	}
 	return nil
+}
+
+// look ends the row group where it is large enough.
+func (w *writer) look() error {
+	if w.size() < w.rowGroup {
+		return nil
+	}
+	return w.endRowGroup()
 }
 
 // size is how many bytes this row group holds in memory.
@@ -115,11 +145,25 @@ func (w *writer) endRowGroup() error {
 	if err := w.file.Flush(); err != nil {
 		return err
 	}
+	w.clipBounds()
 	w.began = w.file.Size()
 	for i := range w.columns {
 		w.columns[i].pending, w.columns[i].large = 0, 0
 	}
 	return nil
+}
+
+// clipBounds lets go of the values that pages of this row group begin and end
+// with. The library keeps 16 bytes of each for the index of pages, but as parts of
+// all of them at their whole length, up to the end of the file.
+func (w *writer) clipBounds() {
+	for _, index := range w.file.File().ColumnIndexes() {
+		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
+			for i, v := range bounds {
+				bounds[i] = bytes.Clone(v)
+			}
+		}
+	}
 }
 
 // Flush ends the file and makes it durable. No row can follow.

@@ -150,8 +150,10 @@ type Tape interface {
 	// Get appends the answer to that request to dst; ok is false where there is
 	// none.
 	Get(ctx context.Context, request string, dst []byte) (body []byte, ok bool, err error)
-	// Put keeps an answer. It is durable when Put returns nil.
-	Put(request string, body []byte) error
+	// Pack makes an answer ready to be kept, which takes a while, and no longer
+	// needs body when it returns. put keeps it: it is durable when put returns nil.
+	// Without put it is not kept.
+	Pack(request string, body []byte) (put func() error)
 }
 
 // OptionError is what is wrong with one option.

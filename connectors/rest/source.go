@@ -150,7 +150,7 @@ func fetchAhead(ctx context.Context, c *chain) <-chan fetched {
 // chain is a new reader of the list.
 func (s *source) chain(shared *session) *chain {
 	return &chain{
-		caller:  &caller{session: shared, absent: s.d.skips, within: maxBody},
+		caller:  &caller{session: shared, absent: s.d.skips, within: maxBody, linked: s.stream.paging.style == styleLink},
 		stream:  s.stream,
 		options: s.cfg.Options,
 		since:   s.cfg.Since,

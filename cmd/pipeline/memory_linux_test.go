@@ -132,7 +132,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				hugeText(w, 1_000_000)
 				_, _ = io.WriteString(w, "}\n")
 			}
-		}, exitDone, "100", 220},
+		}, exitDone, "100", 110},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

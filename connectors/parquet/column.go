@@ -29,7 +29,6 @@ type column struct {
 	values  []parquet.Value // not yet given to writer; they point into the batch and into scratch
 	scratch []byte          // bytes of decimals
 	pending int             // bytes of the page being made
-	large   int64           // bytes of large values in the row group
 }
 
 var errNull = errors.New("is null, where its schema says that it never is; give it a value with ??, or allow null there")
@@ -65,7 +64,7 @@ func (c *column) appendPlain(v *value.Value, kind value.Kind) bool {
 	switch kind {
 	case value.String:
 		text := v.Text()
-		if len(text) >= largeValue || !utf8.ValidString(text) {
+		if !utf8.ValidString(text) {
 			return false
 		}
 		c.put(parquet.ByteArrayValue(bytesOf(text)), 0, c.present)
@@ -105,11 +104,7 @@ func (c *column) appendPlain(v *value.Value, kind value.Kind) bool {
 func (c *column) add(v parquet.Value, repetition, definition int) {
 	c.pending += valueCost
 	if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
-		n := len(v.ByteArray())
-		c.pending += n
-		if n >= largeValue {
-			c.large += 2 * int64(n)
-		}
+		c.pending += len(v.ByteArray())
 	}
 	c.put(v, repetition, definition)
 }

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -26,11 +25,6 @@ const (
 	// what the library counts, so that the library never ends a page before us.
 	valueCost = 24
 
-	// largeValue is the length from which values count in full towards the row
-	// group, and twice, however well they compress: of each page the library
-	// keeps the least and the greatest value, and does not count them.
-	largeValue = 16 << 10
-
 	// A stride is how often the size of the row group is looked at: after so many
 	// rows, or so many bytes of text.
 	strideRows  = 64
@@ -53,17 +47,26 @@ type writer struct {
 
 func newWriter(out *pipeline.Output, o Options, mapping string, columns []column, packing compress.Codec) *writer {
 	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20}
-	w.file = parquet.NewGenericWriter[any](out, schemaOf(columns),
+	options := []parquet.WriterOption{
+		schemaOf(columns),
 		// In the form that readers know: some distrust the statistics of a writer
 		// whose name they cannot read.
 		&parquet.WriterConfig{CreatedBy: "pipeline version 1"},
 		parquet.KeyValueMetadata("pipeline.mapping", mapping),
 		parquet.Compression(packing),
-		parquet.PageBufferSize(pageSize+pageSize/8),
+		parquet.PageBufferSize(pageSize + pageSize/8),
 		parquet.DictionaryMaxBytes(dictionarySize),
 		parquet.DataPageVersion(1),        // every reader knows it, and version 2 is not smaller
 		parquet.DataPageStatistics(false), // the index of pages has them
-	)
+	}
+	for i := range columns {
+		if columns[i].isText() {
+			// The least and the greatest text of each row group would be in the footer
+			// at their whole length, and in memory up to the end.
+			options = append(options, parquet.SkipPageBounds(columns[i].leafPath()...))
+		}
+	}
+	w.file = parquet.NewGenericWriter[any](out, options...)
 	for i, c := range w.file.ColumnWriters() {
 		w.columns[i].writer = c
 	}
@@ -132,39 +135,39 @@ func (w *writer) look() error {
 }
 
 // size is how many bytes this row group holds in memory.
-func (w *writer) size() int64 {
-	size := w.file.Size() - w.began
-	for i := range w.columns {
-		size += w.columns[i].large
-	}
-	return size
-}
+func (w *writer) size() int64 { return w.file.Size() - w.began }
 
 // endRowGroup writes the row group. Its last pages end with it.
 func (w *writer) endRowGroup() error {
 	if err := w.file.Flush(); err != nil {
 		return err
 	}
-	w.clipBounds()
+	w.openBounds()
 	w.began = w.file.Size()
 	for i := range w.columns {
-		w.columns[i].pending, w.columns[i].large = 0, 0
+		w.columns[i].pending = 0
 	}
 	return nil
 }
 
-// clipBounds lets go of the values that pages of this row group begin and end
-// with. The library keeps 16 bytes of each for the index of pages, but as parts of
-// all of them at their whole length, up to the end of the file.
-func (w *writer) clipBounds() {
-	for _, index := range w.file.File().ColumnIndexes() {
-		for _, bounds := range [][][]byte{index.MinValues, index.MaxValues} {
-			for i, v := range bounds {
-				bounds[i] = bytes.Clone(v)
+// openBounds makes the index of the pages of this row group say that a page of
+// texts may hold any text. Without their bounds the library has it say that there
+// is nothing but empty ones.
+func (w *writer) openBounds() {
+	for i, index := range w.file.File().ColumnIndexes() {
+		if !w.columns[i].isText() {
+			continue
+		}
+		for page := range index.MaxValues {
+			if !index.NullPages[page] {
+				index.MaxValues[page] = aboveAll
 			}
 		}
 	}
 }
+
+// aboveAll is greater than any UTF-8.
+var aboveAll = []byte{0xff}
 
 // Flush ends the file and makes it durable. No row can follow.
 func (w *writer) Flush(context.Context) error {
@@ -172,6 +175,9 @@ func (w *writer) Flush(context.Context) error {
 	case w.err != nil:
 		return w.err
 	case !w.closed:
+		if w.err = w.endRowGroup(); w.err != nil {
+			return w.err
+		}
 		if w.err = w.file.Close(); w.err != nil {
 			return w.err
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
 // errEnough ends reading where --limit is reached.
@@ -21,8 +22,8 @@ var errStop = errors.New("reading was stopped")
 // flow moves pages from the source through the mappers to the sinks. A page is
 // in one of four places: with the reader, with a mapper, on its way to receivers,
 // or in the queue of the writer, which keeps the order of the source. The number
-// of jobs bounds how many pages are on their way, so a slow sink slows the source
-// down.
+// of jobs bounds how many pages are on their way, and room how many bytes, so a
+// slow sink slows the source down.
 func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error) {
 	reading, stopReading := r.reading(ctx)
 	defer stopReading(nil)
@@ -36,6 +37,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	free := make(chan *job, window)
 	work := make(chan *job, window)
 	ordered := make(chan *job, window)
+	room := semaphore.NewWeighted(maxFlow)
 	for range window {
 		free <- r.newJob()
 	}
@@ -43,7 +45,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	g.Go(func() error {
 		defer close(work)
 		defer close(ordered)
-		err := r.read(reading, source, free, func(j *job) { ordered <- j; work <- j })
+		err := r.read(reading, source, free, room, func(j *job) { ordered <- j; work <- j })
 		switch {
 		case errors.Is(err, errEnough):
 			return nil
@@ -91,6 +93,8 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 				continue
 			}
 			j.page.Release()
+			clear(j.batch.slab) // which may hold long texts
+			room.Release(j.weight)
 			leave(j)
 		}
 		return nil
@@ -132,16 +136,22 @@ func (r *run) reading(ctx context.Context) (context.Context, context.CancelCause
 }
 
 // read takes pages from the source until its end, the limit, or a stop.
-func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass func(*job)) error {
+func (r *run) read(ctx context.Context, source Source, free <-chan *job, room *semaphore.Weighted, pass func(*job)) error {
 	left := r.o.Limit
 	err := source.Read(ctx, "", inPieces(func(page *Page) error {
 		var j *job
+		weight := page.takes()
+		if room.Acquire(ctx, weight) != nil {
+			page.Release()
+			return context.Cause(ctx)
+		}
 		select {
 		case j = <-free:
 		case <-ctx.Done():
 			page.Release()
 			return context.Cause(ctx)
 		}
+		j.weight = weight
 		if r.o.Limit > 0 && len(page.Records) >= left {
 			page.Records = page.Records[:left]
 			j.page = page

@@ -20,6 +20,8 @@ type job struct {
 	made expression.Arena // holds the text of values that expressions made
 	done chan struct{}    // gets a value when the mapper is through
 
+	weight int64 // what page takes of the room that there is
+
 	more  bool          // the mapper goes on with the page when this much of it is written
 	again chan struct{} // gets a value when it may
 

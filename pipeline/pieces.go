@@ -21,6 +21,7 @@ const (
 )
 
 const (
+	maxFlow = 24 << 20 // bytes of pages that are on their way; one longer one goes alone
 	maxJob  = 4 << 20  // bytes of rows and rejects of a page after which they are written
 	maxRows = 32 << 20 // bytes of rows that one record may make; it is delivered whole, so it is held whole
 )
@@ -40,10 +41,7 @@ func (w *whole) release() {
 // inPieces is yield for a source whose pages are to be cut.
 func inPieces(yield func(*Page) error) func(*Page) error {
 	return func(p *Page) error {
-		size := 0
-		for i := range p.Records {
-			size += p.Records[i].size()
-		}
+		size := p.size()
 		n := max((size+pieceBytes-1)/pieceBytes, (len(p.Records)+pieceRecords-1)/pieceRecords)
 		if n <= 1 {
 			return yield(p)
@@ -51,6 +49,18 @@ func inPieces(yield func(*Page) error) func(*Page) error {
 		return p.cut(size/n, (len(p.Records)+n-1)/n, yield)
 	}
 }
+
+// size is how many bytes the records of a page take.
+func (p *Page) size() int {
+	size := 0
+	for i := range p.Records {
+		size += p.Records[i].size()
+	}
+	return size
+}
+
+// takes is size, but no more than there can ever be room for.
+func (p *Page) takes() int64 { return int64(min(p.size(), maxFlow)) }
 
 // size is how many bytes of its page a record takes.
 func (r *Record) size() int { return len(r.Text) + len(r.Raw) }

@@ -121,6 +121,13 @@ func TestMemoryIsBounded(t *testing.T) {
 				_, _ = io.WriteString(w, "}\n")
 			}
 		}, exitRejected, "100", 90},
+		{"records of 15 MB", "", file, toCSV, func(w io.Writer) {
+			for i := range 8 {
+				_, _ = fmt.Fprintf(w, `{"id":%d,"name":`, i)
+				hugeText(w, 15_000_000)
+				_, _ = io.WriteString(w, "}\n")
+			}
+		}, exitDone, "8 read", 300},
 		{"lines of three bytes", "", file, toCSV, func(w io.Writer) {
 			for range 200 {
 				_, _ = io.WriteString(w, strings.Repeat("{}\n", 1000))

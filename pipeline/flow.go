@@ -92,8 +92,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 				j.again <- struct{}{} // the mapper goes on with it
 				continue
 			}
-			j.page.Release()
-			clear(j.batch.slab) // which may hold long texts
+			j.letGo()
 			room.Release(j.weight)
 			leave(j)
 		}

@@ -112,9 +112,11 @@ func (m *mapper) tooMany(j *job) bool {
 	return rows > 0 && rows*len(m.plan.columns)*valueBytes+j.made.Size()-m.start > maxRows
 }
 
-// reset makes j empty, for the page that it has or for what is left of it. Much
-// memory is not kept for pages that hardly ever need it.
-func (m *mapper) reset(j *job) {
+// letGo gives back what is held for a page that is written. Much memory is not
+// kept for other pages, which hardly ever need it.
+func (j *job) letGo() {
+	j.page.Release()
+	clear(j.batch.slab) // which may hold long texts
 	if cap(j.batch.slab)*valueBytes > 2*maxJob {
 		j.batch.slab = nil
 	}
@@ -125,11 +127,14 @@ func (m *mapper) reset(j *job) {
 		j.lines, j.rejected = nil, nil
 	}
 	for i := range j.encoded {
-		e := &j.encoded[i]
-		if e.rows = e.rows[:0]; cap(e.rows) > 2*maxJob {
-			e.rows = nil
+		if cap(j.encoded[i].rows) > 2*maxJob {
+			j.encoded[i].rows = nil
 		}
 	}
+}
+
+// reset makes j empty, for the page that it has or for what is left of it.
+func (m *mapper) reset(j *job) {
 	if j.huge {
 		j.dec = jsonrow.NewDecoder(m.plan.projection)
 	}
@@ -142,6 +147,9 @@ func (m *mapper) reset(j *job) {
 		j.batch.slab = slices.Grow(j.batch.slab, min(len(j.page.Records), pieceRecords)*len(m.plan.columns))
 	}
 	j.items, j.changed = j.items[:0], false
+	for i := range j.encoded {
+		j.encoded[i].rows = j.encoded[i].rows[:0]
+	}
 	j.drift.reset()
 	clear(j.rejected) // which may hold long values
 	j.read, j.mapped, j.filtered, j.rejected, j.lines = 0, 0, 0, j.rejected[:0], j.lines[:0]

@@ -96,7 +96,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `,{"id":%d,"name":"0123456789abcdef","more":"0123456789abcdef0123456789abcdef"}`, i)
 			}
 			_, _ = io.WriteString(w, `]`)
-		}, exitDone, "600,000", 350},
+		}, exitDone, "600,000", 400},
 		{"a record of 400,000 rows", `each: {one: "ones ?? []"}`, file, toCSV, func(w io.Writer) {
 			_, _ = io.WriteString(w, `{"id":1,"name":"a","ones":[1,2]}`+"\n"+`{"id":2,"name":"b","ones":`)
 			hugeList(w, 400_000)
@@ -127,7 +127,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				hugeText(w, 15_000_000)
 				_, _ = io.WriteString(w, "}\n")
 			}
-		}, exitDone, "8 read", 300},
+		}, exitDone, "8 read", 400},
 		{"lines of three bytes", "", file, toCSV, func(w io.Writer) {
 			for range 200 {
 				_, _ = io.WriteString(w, strings.Repeat("{}\n", 1000))

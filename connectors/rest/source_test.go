@@ -338,7 +338,7 @@ func TestTemplate(t *testing.T) {
 // go on.
 func TestRecordThatIsTooLong(t *testing.T) {
 	long := `{"id":2,"photo":"` + strings.Repeat("x", maxRecord) + `"}`
-	w := newWorld(handled{http.HandlerFunc(answering(200, `[{"id":1}, `+long+`,{"id":3}]`))})
+	w := newWorld(handled{answering(200, `[{"id":1}, `+long+`,{"id":3}]`)})
 	s := open(t, declare(t, New(), "name: shop\nsummary: x\nbase_url: https://shop.example\nauth: none\nstreams:\n  all: {path: /all, records: [.]}\n"), &w.World, nil)
 	var got []string
 	err := s.Read(t.Context(), "", func(p *pipeline.Page) error {

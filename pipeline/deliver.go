@@ -47,6 +47,7 @@ type delivery struct {
 	unknownKey bool  // a reject's key is not known, so that what is gone is not either
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
+	release    func(*job) // gives back what the rows of a job took of what may be on its way
 }
 
 // hashed is an address as the ledger keeps it: it may hold a secret.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
 // errEnough ends reading where --limit is reached.
@@ -21,8 +22,8 @@ var errStop = errors.New("reading was stopped")
 // flow moves pages from the source through the mappers to the sinks. A page is
 // in one of four places: with the reader, with a mapper, on its way to receivers,
 // or in the queue of the writer, which keeps the order of the source. The number
-// of jobs bounds how many pages are on their way, so a slow sink slows the source
-// down.
+// of jobs bounds how many pages are on their way, and room how many bytes, so a
+// slow sink slows the source down.
 func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error) {
 	reading, stopReading := r.reading(ctx)
 	defer stopReading(nil)
@@ -36,6 +37,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	free := make(chan *job, window)
 	work := make(chan *job, window)
 	ordered := make(chan *job, window)
+	room := semaphore.NewWeighted(maxFlow)
 	for range window {
 		free <- r.newJob()
 	}
@@ -43,7 +45,7 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	g.Go(func() error {
 		defer close(work)
 		defer close(ordered)
-		err := r.read(reading, source, free, func(j *job) { ordered <- j; work <- j })
+		err := r.read(reading, source, free, room, func(j *job) { ordered <- j; work <- j })
 		switch {
 		case errors.Is(err, errEnough):
 			return nil
@@ -57,12 +59,23 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 	for i := range mappers {
 		mappers[i] = newMapper(r.plan, r.o.World.Now)
 		mappers[i].seen = r.o.Cover.sighting()
+		mappers[i].part = func(j *job) bool {
+			j.more = true
+			j.done <- struct{}{}
+			select {
+			case <-j.again:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}
 	}
 	for _, m := range mappers {
 		g.Go(func() error {
 			for j := range work {
-				m.page(j)
-				j.done <- struct{}{}
+				if m.page(j) {
+					j.done <- struct{}{}
+				}
 			}
 			return nil
 		})
@@ -73,7 +86,14 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 			if err := r.write(ctx, j); err != nil {
 				return err
 			}
-			j.page.Release()
+			if j.more {
+				r.delivery.release(j)
+				j.more = false
+				j.again <- struct{}{} // the mapper goes on with it
+				continue
+			}
+			j.letGo()
+			room.Release(j.weight)
 			leave(j)
 		}
 		return nil
@@ -115,16 +135,22 @@ func (r *run) reading(ctx context.Context) (context.Context, context.CancelCause
 }
 
 // read takes pages from the source until its end, the limit, or a stop.
-func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass func(*job)) error {
+func (r *run) read(ctx context.Context, source Source, free <-chan *job, room *semaphore.Weighted, pass func(*job)) error {
 	left := r.o.Limit
-	err := source.Read(ctx, "", func(page *Page) error {
+	err := source.Read(ctx, "", inPieces(func(page *Page) error {
 		var j *job
+		weight := page.takes()
+		if room.Acquire(ctx, weight) != nil {
+			page.Release()
+			return context.Cause(ctx)
+		}
 		select {
 		case j = <-free:
 		case <-ctx.Done():
 			page.Release()
 			return context.Cause(ctx)
 		}
+		j.weight = weight
 		if r.o.Limit > 0 && len(page.Records) >= left {
 			page.Records = page.Records[:left]
 			j.page = page
@@ -135,7 +161,7 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, pass fu
 		j.page = page
 		pass(j)
 		return nil
-	})
+	}))
 	if errors.Is(context.Cause(ctx), errStop) && (errors.Is(err, errStop) || errors.Is(err, context.Canceled)) {
 		return errStop // and not, say, a full disk at the same moment
 	}
@@ -153,7 +179,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	}
 	rep := &r.report
 	rep.Pages = max(rep.Pages, j.page.Number) // a page may come in pieces
-	rep.Read += len(j.page.Records)
+	rep.Read += j.read
 	rep.Total = max(rep.Total, j.page.Total)
 	rep.Written += len(j.items)
 	rep.Exploded += len(j.items) - j.mapped
@@ -161,7 +187,7 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Unchanged += j.out.unchanged
 	rep.Rejected += len(j.rejected)
 	if r.retrying {
-		rep.Retried += len(j.page.Records)
+		rep.Retried += j.read
 	} else if r.reject.old != nil {
 		if err := r.reject.old.note(j); err != nil {
 			return err

@@ -20,12 +20,19 @@ type job struct {
 	made expression.Arena // holds the text of values that expressions made
 	done chan struct{}    // gets a value when the mapper is through
 
+	weight int64 // what page takes of the room that there is
+
+	more  bool          // the mapper goes on with the page when this much of it is written
+	again chan struct{} // gets a value when it may
+
 	batch    Batch
 	items    []int // the record of each row, by its index in the page
+	read     int   // records, of which what follows tells
 	mapped   int   // records that made rows
 	filtered int   // records that made none
 	rejected []rejected
 	lines    []byte // the rejects as they will stand in the reject file
+	huge     bool   // its record was, and the decoder has memory for it
 	drift    drift  // what differs from the source's schema; the places are items of the page
 	out      outgoing
 
@@ -35,7 +42,7 @@ type job struct {
 }
 
 func newJob(p *Plan) *job {
-	return &job{dec: jsonrow.NewDecoder(p.projection), done: make(chan struct{}, 1)}
+	return &job{dec: jsonrow.NewDecoder(p.projection), done: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 }
 
 // rejected is a reject and its place in its page.
@@ -53,6 +60,10 @@ type mapper struct {
 	row     []value.Value
 	item    int // index of the record in its page
 	made    int // columns of row that are made; -1 where the record could not be read
+	rows    int // of the job before the record
+	start   int // bytes of texts that were made before it
+
+	part func(*job) bool // waits until what a job holds was written; nil: a page is not written in parts
 
 	seen *sighting // nil: nobody asks what is covered
 	look func()    // is told of every row that is tried, when its slots are filled; nil: nobody looks
@@ -65,24 +76,24 @@ func newMapper(p *Plan, now time.Time) *mapper {
 // page maps the records of j's page into j's batch and rejects. Each record ends
 // in exactly one of three ways: as rows, filtered, or rejected. A record of many
 // rows of which one is bad is rejected whole, so that its reject can be mapped
-// again without delivering the others twice.
-func (m *mapper) page(j *job) {
-	j.dec.Reset()
-	j.made.Reset()
-	m.machine.Arena, m.machine.Forms = &j.made, j.dec
-	j.batch = Batch{Columns: m.plan.columns, slab: j.batch.slab[:0]}
-	j.items, j.changed = j.items[:0], false
-	for i := range j.encoded {
-		j.encoded[i].rows = j.encoded[i].rows[:0]
-	}
-	j.drift.reset()
-	j.mapped, j.filtered, j.rejected, j.lines = 0, 0, j.rejected[:0], j.lines[:0]
+// again without delivering the others twice. Where much comes of a page it is
+// written part by part; false is a page of which nobody wants the rest.
+func (m *mapper) page(j *job) bool {
+	m.reset(j)
 	for i := range j.page.Records {
+		if j.size() > maxJob && m.part != nil {
+			if !m.part(j) {
+				return false
+			}
+			m.reset(j)
+		}
 		rows := len(j.items)
 		j.keep()
 		m.item = i
 		m.made = -1
+		m.rows, m.start = rows, j.made.Size()
 		why := m.record(j, &j.page.Records[i])
+		j.read++
 		for _, question := range m.machine.NewQuestions() {
 			j.drift.add(Drift{Kind: driftQuestion, What: cropped(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
 		}
@@ -97,6 +108,7 @@ func (m *mapper) page(j *job) {
 			j.filtered++
 		}
 	}
+	return true
 }
 
 // record appends the rows of one record to the batch.
@@ -193,6 +205,9 @@ func (m *mapper) rowOf(j *job) *reject {
 	}
 	if m.seen != nil {
 		m.seen.made(m)
+	}
+	if m.tooMany(j) {
+		return &reject{code: codeEachRows, field: "each " + m.plan.each[0].name, reason: fmt.Sprintf("makes more than %d MiB of rows, the most that one record may", maxRows>>20)}
 	}
 	j.add(m.item, m.row)
 	return nil

@@ -16,6 +16,11 @@ func NewPage() *Page { return pages.Get().(*Page) }
 // Release gives the memory of a page back. Sources call it for a page they did
 // not yield; the engine calls it for the others.
 func (p *Page) Release() {
+	if w := p.whole; w != nil {
+		*p = Page{}
+		w.release()
+		return
+	}
 	clear(p.Records)
 	*p = Page{Buf: p.Buf[:0], Records: p.Records[:0]}
 	if cap(p.Buf) > maxKept {

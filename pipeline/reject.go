@@ -20,6 +20,7 @@ const (
 	codeKeyTwice   = "key-twice"      // a row's key came before in this run
 	codeRefused    = "refused"        // the receiver will never take it
 	codeEach       = "each-type"      // what each: names is no list
+	codeEachRows   = "each-rows"      // a record makes more rows than one may
 	codeWhere      = "where-type"     // where: said neither true nor false
 	codeDamaged    = "reject-damaged" // a line of the reject file is no reject any more
 )

@@ -111,10 +111,12 @@ func (o *outgoing) remove(from, to int) {
 // that is through.
 func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job, free chan<- *job) (delivered <-chan *job, leave func(*job)) {
 	sinks := r.delivery.sinks
+	r.delivery.release = func(*job) {}
 	if len(sinks) == 0 {
 		return r.admitted(ctx, g, mapped, func(*job) error { return nil }), func(j *job) { free <- j }
 	}
 	sending := semaphore.NewWeighted(maxSending)
+	r.delivery.release = func(j *job) { sending.Release(j.out.weight) }
 	spare := make(chan *job, maxSending/leastPage)
 	form := NewRowJSON(r.plan.columns)
 	delivered = r.admitted(ctx, g, mapped, func(j *job) error {
@@ -124,6 +126,9 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 		j.out.weight = j.page.weight()
 		if err := sending.Acquire(ctx, j.out.weight); err != nil {
 			return context.Cause(ctx)
+		}
+		if j.more { // it is not through
+			return nil
 		}
 		select { // in its place another page may be read
 		case other := <-spare:
@@ -137,7 +142,7 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 		delivered = r.through(ctx, g, s, delivered)
 	}
 	return delivered, func(j *job) {
-		sending.Release(j.out.weight)
+		r.delivery.release(j)
 		spare <- j
 	}
 }
@@ -158,17 +163,21 @@ func (r *run) admitted(ctx context.Context, g *errgroup.Group, mapped <-chan *jo
 		defer close(out)
 		rejected := 0
 		for j := range mapped {
-			<-j.done
-			if err := r.admit(j); err != nil {
-				return err
-			}
-			rejected += len(j.rejected)
-			j.out.enough = r.tooManyAre(rejected)
-			if err := enter(j); err != nil {
-				return err
-			}
-			if err := pass(ctx, out, j); err != nil || j.out.enough {
-				return err
+			for more := true; more; {
+				<-j.done
+				more = j.more
+				if err := r.admit(j); err != nil {
+					return err
+				}
+				rejected += len(j.rejected)
+				enough := r.tooManyAre(rejected)
+				j.out.enough = enough
+				if err := enter(j); err != nil {
+					return err
+				}
+				if err := pass(ctx, out, j); err != nil || enough {
+					return err
+				}
 			}
 		}
 		return nil

@@ -120,7 +120,7 @@ func (t *sharedTape) copy(ctx context.Context, request string, dst []byte) ([]by
 		}
 		if body, ok, err := other.Get(ctx, request, dst); ok || err != nil {
 			if err == nil {
-				err = t.own.Put(request, body[len(dst):])
+				err = t.own.Pack(request, body[len(dst):])()
 			}
 			return body, err == nil, err
 		}
@@ -128,11 +128,14 @@ func (t *sharedTape) copy(ctx context.Context, request string, dst []byte) ([]by
 	return dst, false, nil
 }
 
-// Put implements Tape.
-func (t *sharedTape) Put(request string, body []byte) error {
-	err := t.own.Put(request, body)
-	t.through(request)
-	return err
+// Pack implements Tape.
+func (t *sharedTape) Pack(request string, body []byte) (put func() error) {
+	own := t.own.Pack(request, body)
+	return func() error {
+		err := own()
+		t.through(request)
+		return err
+	}
 }
 
 // through says that this run is not asking any more.

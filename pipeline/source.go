@@ -45,6 +45,8 @@ type Page struct {
 	Next    Position // where to resume after this page
 	Total   int      // records in the whole list, where the source was told; 0: unknown
 	Buf     []byte   // memory of the page; the source grows it, the engine recycles it
+
+	whole *whole // what this is a piece of; nil: it is whole
 }
 
 // Source yields each page after from, in order. yield blocks while the engine
@@ -156,8 +158,10 @@ type Tape interface {
 	// Get appends the answer to that request to dst; ok is false where there is
 	// none.
 	Get(ctx context.Context, request string, dst []byte) (body []byte, ok bool, err error)
-	// Put keeps an answer. It is durable when Put returns nil.
-	Put(request string, body []byte) error
+	// Pack makes an answer ready to be kept, which takes a while, and no longer
+	// needs body when it returns. put keeps it: it is durable when put returns nil.
+	// Without put it is not kept.
+	Pack(request string, body []byte) (put func() error)
 }
 
 // OptionError is what is wrong with one option.

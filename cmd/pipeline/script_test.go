@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PIPELINE_TEST_MAIN") != "" { // a test runs this binary as the program
 		main()
 	}
+	if file := os.Getenv("PIPELINE_TEST_PEAK"); file != "" { // the same, and it says how much memory it took
+		runAndTellPeak(file)
+	}
 	if filepath.Base(os.Args[0]) != "pipeline" { // no test sees the logins of who runs it
 		if err := os.Setenv("XDG_CONFIG_HOME", filepath.Join(os.TempDir(), "pipeline-without-logins")); err != nil {
 			panic(err)

@@ -29,24 +29,27 @@ type column struct {
 	values  []parquet.Value // not yet given to writer; they point into the batch and into scratch
 	scratch []byte          // bytes of decimals
 	pending int             // bytes of the page being made
-	large   int64           // bytes of large values in the row group
 }
 
 var errNull = errors.New("is null, where its schema says that it never is; give it a value with ??, or allow null there")
 
 // append adds the value of one row. After an error the column is not to be used.
-func (c *column) append(v value.Value) error {
+func (c *column) append(v *value.Value) error {
+	kind := v.Kind()
+	if kind == c.Type.Kind && c.appendPlain(v, kind) {
+		return nil
+	}
 	switch {
-	case v.IsNull():
+	case kind == value.Null:
 		if !c.Nullable {
 			return errNull
 		}
 		c.add(parquet.NullValue(), 0, 0)
 		return nil
 	case c.Type.Kind == value.List:
-		return c.appendList(v, c.Type, 0, 0, c.present)
+		return c.appendList(*v, c.Type, 0, 0, c.present)
 	}
-	leaf, err := c.leaf(v, c.Type)
+	leaf, err := c.leaf(*v, c.Type)
 	if err != nil {
 		return err
 	}
@@ -54,16 +57,65 @@ func (c *column) append(v value.Value) error {
 	return nil
 }
 
+// appendPlain adds a value that is of the column's type already, where nothing
+// can be wrong with it; it reports false where append has to look closer. Most
+// values are such ones. BenchmarkWrite: half the time for a row.
+func (c *column) appendPlain(v *value.Value, kind value.Kind) bool {
+	switch kind {
+	case value.String:
+		text := v.Text()
+		if !utf8.ValidString(text) {
+			return false
+		}
+		c.put(parquet.ByteArrayValue(bytesOf(text)), 0, c.present)
+		c.pending += valueCost + len(text)
+		return true
+	case value.Boolean:
+		c.put(parquet.BooleanValue(v.Bool()), 0, c.present)
+	case value.Integer:
+		c.put(parquet.Int64Value(v.Int()), 0, c.present)
+	case value.Date:
+		days := v.Days()
+		if days != int64(int32(days)) {
+			return false
+		}
+		c.put(parquet.Int32Value(int32(days)), 0, c.present)
+	case value.Decimal:
+		if c.Type.Precision > 18 {
+			return false
+		}
+		n, ok := unscaledPlain(v.Text(), c.Type.Precision, c.Type.Scale)
+		if !ok {
+			return false
+		}
+		if c.Type.Precision <= 9 {
+			c.put(parquet.Int32Value(int32(n)), 0, c.present)
+		} else {
+			c.put(parquet.Int64Value(n), 0, c.present)
+		}
+	default:
+		return false
+	}
+	c.pending += valueCost
+	return true
+}
+
+// add adds a value and counts it.
 func (c *column) add(v parquet.Value, repetition, definition int) {
 	c.pending += valueCost
 	if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
-		n := len(v.ByteArray())
-		c.pending += n
-		if n >= largeValue {
-			c.large += int64(n)
-		}
+		c.pending += len(v.ByteArray())
 	}
-	c.values = append(c.values, v.Level(repetition, definition, c.index))
+	c.put(v, repetition, definition)
+}
+
+// put adds a value. One without levels, as in a column that is never null, needs
+// none set.
+func (c *column) put(v parquet.Value, repetition, definition int) {
+	if repetition|definition != 0 {
+		v = v.Level(repetition, definition, c.index)
+	}
+	c.values = append(c.values, v)
 }
 
 // pass gives the library the values it does not have yet. It copies them.

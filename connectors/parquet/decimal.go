@@ -26,6 +26,37 @@ func unscaled(s string) int128 {
 	return n
 }
 
+// unscaledPlain is unscaled for a decimal of at most 18 digits, of which scale
+// stand behind the point. ok is false for all that is written in another way,
+// which may be a decimal of this type all the same.
+func unscaledPlain(s string, precision, scale int) (n int64, ok bool) {
+	digits := s
+	if digits != "" && digits[0] == '-' {
+		digits = digits[1:]
+	}
+	whole := len(digits)
+	if scale > 0 {
+		whole -= scale + 1
+	}
+	if whole < 1 || whole > precision-scale || digits[0] == '0' && whole > 1 || scale > 0 && digits[whole] != '.' {
+		return 0, false
+	}
+	for i := range len(digits) {
+		if i == whole {
+			continue
+		}
+		d := digits[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(d)
+	}
+	if len(digits) < len(s) {
+		n = -n
+	}
+	return n, true
+}
+
 func (n int128) timesTenPlus(d uint64) int128 {
 	over, lo := bits.Mul64(n.lo, 10)
 	lo, carry := bits.Add64(lo, d, 0)

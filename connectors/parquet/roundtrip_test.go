@@ -261,8 +261,29 @@ func FuzzList(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c := columns[0]
-		if c.append(value.ListText(text)) == nil && string(assemble(c.values, c.Type, 0, 0).AppendJSON(nil)) == "" {
+		list := value.ListText(text)
+		if c.append(&list) == nil && string(assemble(c.values, c.Type, 0, 0).AppendJSON(nil)) == "" {
 			t.Errorf("%q became nothing", text)
+		}
+	})
+}
+
+// TestPlainDecimals: what unscaledPlain takes is what Convert and unscaled make
+// of it, and it takes all that Convert makes.
+func TestPlainDecimals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		precision := rapid.IntRange(1, 18).Draw(t, "precision")
+		typ := value.Type{Kind: value.Decimal, Precision: precision, Scale: rapid.IntRange(0, precision-1).Draw(t, "scale")}
+		text := rapid.StringMatching(`-?[0-9]{0,19}(\.[0-9]{0,19})?([eE+.-][0-9])?`).Draw(t, "text")
+		plain, ok := unscaledPlain(text, typ.Precision, typ.Scale)
+		converted, err := value.Convert(value.Text(text), typ, nil)
+		if ok && (err != nil || int64(unscaled(converted.Text()).lo) != plain) {
+			t.Fatalf("%q as %s is %d, and Convert says %q, %v", text, typ, plain, converted.Text(), err)
+		}
+		if err == nil {
+			if _, ok := unscaledPlain(converted.Text(), typ.Precision, typ.Scale); !ok {
+				t.Fatalf("%q as %s is %q, which is not taken", text, typ, converted.Text())
+			}
 		}
 	})
 }

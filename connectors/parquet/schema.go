@@ -87,6 +87,21 @@ func columnsOf(columns []pipeline.Column) ([]column, error) {
 	return out, nil
 }
 
+// leafPath is where the values of a column are in the schema.
+func (c *column) leafPath() []string {
+	path := []string{c.Name}
+	for t := c.Type; t.Kind == value.List; t = *t.Elem {
+		path = append(path, "list", "element")
+	}
+	return path
+}
+
+// isText reports whether the values of a column, or of its lists, are texts.
+func (c *column) isText() bool {
+	kind := innermost(c.Type).Kind
+	return kind == value.String || kind == value.JSON
+}
+
 // innermost is the type of the items of a list, or of their items; unknown where
 // nobody knows.
 func innermost(t value.Type) value.Type {

@@ -39,6 +39,7 @@ type caller struct {
 	shown  string                // the path in messages, where the real one holds what a record says; empty: the real one
 	absent func(status int) bool // tells the statuses that are an answer too: there is nothing
 	within int                   // bytes that an answer may have
+	linked bool                  // what is on the tape of an answer is only known when it was looked at
 
 	buf  []byte // memory for the next answer
 	size int    // bytes of the last answer: the next one is likely as long
@@ -53,11 +54,19 @@ func (c *caller) get(ctx context.Context, u *url.URL, accept func(*answer) error
 	if ans, err := c.recall(ctx, u, request, accept); ans != nil || err != nil {
 		return ans, err
 	}
-	ans, err := c.ask(ctx, u, accept)
+	var put func() error
+	ans, err := c.ask(ctx, u, func(ans *answer) error {
+		packed := c.packing(request, ans)
+		err := accept(ans)
+		if put = packed(); err != nil {
+			put = nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return ans, c.keep(request, ans)
+	return ans, c.keep(request, ans, put)
 }
 
 // ask asks the platform for u until there is an answer.

@@ -321,7 +321,7 @@ func TestAnswersThatAreTooLarge(t *testing.T) {
 			if w.made() != 1 {
 				t.Errorf("%d calls, expected that it is not asked for again", w.made())
 			}
-			if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 500 {
+			if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 80 {
 				t.Errorf("%d MiB were allocated", grown)
 			}
 		})

@@ -111,14 +111,32 @@ func (c *caller) recall(ctx context.Context, u *url.URL, request string, accept 
 }
 
 // keep puts an answer on the tape. It is durable when keep returns nil.
-func (c *caller) keep(request string, ans *answer) error {
+func (c *caller) keep(request string, ans *answer, put func() error) error {
 	if c.tape == nil {
 		return nil
 	}
-	if err := c.tape.Put(request, c.pack(ans)); err != nil {
+	if put == nil {
+		put = c.tape.Pack(request, c.pack(ans))
+	}
+	if err := put(); err != nil {
 		return fmt.Errorf("%s: keep an answer on the tape: %w", c.d.name, err)
 	}
 	return nil
+}
+
+// packBeside is how many bytes an answer has at least that is made ready for the
+// tape while it is looked at.
+const packBeside = 64 << 10
+
+// packing makes an answer ready for the tape while accept looks at it, and gives
+// what keep is to be given: nil where keep is to do it all.
+func (c *caller) packing(request string, ans *answer) (wait func() (put func() error)) {
+	if c.tape == nil || c.linked || len(ans.body) < packBeside {
+		return func() func() error { return nil }
+	}
+	ready := make(chan func() error, 1)
+	go func() { ready <- c.tape.Pack(request, c.pack(ans)) }()
+	return func() func() error { return <-ready }
 }
 
 // headWord begins the line before an answer on the tape that is more than a

@@ -36,13 +36,18 @@ func (r *reel) Get(_ context.Context, request string, dst []byte) ([]byte, bool,
 
 var errFull = errors.New("no space left on device")
 
-func (r *reel) Put(request string, body []byte) error {
+func (r *reel) Pack(request string, body []byte) func() error {
+	text := string(body)
+	return func() error { return r.put(request, text) }
+}
+
+func (r *reel) put(request, text string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.full > 0 && len(r.text) == r.full {
 		return errFull
 	}
-	r.text[request] = string(body)
+	r.text[request] = text
 	return nil
 }
 
@@ -209,6 +214,41 @@ func TestFailuresAreNotOnTheTape(t *testing.T) {
 			t.Errorf("on the tape: %v", tape.text)
 		}
 	})
+}
+
+// A long answer is made ready for the tape while it is looked at: it is there
+// before anybody uses it, and one that is refused is not.
+func TestTapeOfLongAnswers(t *testing.T) {
+	good := `{"data":[{"id":1,"name":"` + strings.Repeat("x", 2*packBeside) + `"}]}`
+	broken := answering(200, good[:len(good)-2])
+	for _, test := range []struct {
+		name string
+		h    http.Handler
+		want string
+	}{
+		{"taken", answering(200, good), good},
+		{"refused, and then taken", inTurn(broken, answering(200, good)), good},
+		{"refused, and then there is none", inTurn(broken, answering(404, "")), "HTTP 404 \n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tape := newReel()
+				w := newWorld(handled{test.h})
+				s := openWith(t, shopNone+"status: {404: skip}\n", &w.World, 2, taped(tape, false))
+				pages := 0
+				err := s.Read(t.Context(), "", func(p *pipeline.Page) error {
+					pages++
+					if got := tape.text["GET /events/7/people"]; got != test.want {
+						t.Errorf("%.40q… is on the tape when the page is used, expected %.40q…", got, test.want)
+					}
+					return nil
+				})
+				if err != nil || pages != 1 {
+					t.Errorf("%d pages, %v", pages, err)
+				}
+			})
+		})
+	}
 }
 
 // A platform that echoes the token does not get it onto the tape.

@@ -2,6 +2,8 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -88,8 +90,12 @@ func (s *source) connection() string {
 	return s.d.name
 }
 
+// maxBeside is how many bytes a page may have for the next one to be asked for
+// beside it.
+const maxBeside = 8 << 20
+
 // Read yields the pages after from. While one is worked on, the next one is
-// asked for: one, and no more.
+// asked for: one, and no more, and none beside one of the longest.
 func (s *source) Read(ctx context.Context, from pipeline.Position, yield func(*pipeline.Page) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -104,13 +110,21 @@ func (s *source) Read(ctx context.Context, from pipeline.Position, yield func(*p
 	}
 	got := c.fetch(ctx)
 	for got.err == nil && got.page != nil {
-		ahead := fetchAhead(ctx, c)
+		var ahead <-chan fetched
+		if len(got.page.Buf) <= maxBeside {
+			ahead = fetchAhead(ctx, c)
+		}
 		if err := pass(ctx, got); err != nil {
 			cancel()
-			if next := <-ahead; next.page != nil {
-				next.page.Release()
+			if ahead != nil {
+				if next := <-ahead; next.page != nil {
+					next.page.Release()
+				}
 			}
 			return err
+		}
+		if ahead == nil {
+			ahead = fetchAhead(ctx, c)
 		}
 		got = <-ahead
 	}
@@ -136,7 +150,7 @@ func fetchAhead(ctx context.Context, c *chain) <-chan fetched {
 // chain is a new reader of the list.
 func (s *source) chain(shared *session) *chain {
 	return &chain{
-		caller:  &caller{session: shared, absent: s.d.skips, within: maxBody},
+		caller:  &caller{session: shared, absent: s.d.skips, within: maxBody, linked: s.stream.paging.style == styleLink},
 		stream:  s.stream,
 		options: s.cfg.Options,
 		since:   s.cfg.Since,
@@ -178,6 +192,7 @@ func (c *chain) fetch(ctx context.Context) fetched {
 		}
 		page.Records = records
 		next, err = c.next(u, ans, records)
+		tooLong(ans.body, records)
 		return err
 	})
 	if err != nil {
@@ -193,6 +208,26 @@ func (c *chain) fetch(ctx context.Context) fetched {
 	at := c.at
 	c.at = next
 	return fetched{page: page, at: at}
+}
+
+// maxRecord is how many bytes a record may have, as in a file.
+const maxRecord = 16 << 20
+
+// tooLong gives a fault to each record of a page that is longer than a record
+// may be.
+func tooLong(body []byte, records []pipeline.Record) {
+	for i := range records {
+		text := records[i].Text
+		if len(text) <= maxRecord {
+			continue
+		}
+		sum := sha256.Sum256(text)
+		records[i] = pipeline.Record{Fault: &pipeline.Fault{
+			Code:   "too-large",
+			Reason: fmt.Sprintf("the record is %d bytes long, and a record may have %d", len(text), maxRecord),
+			Offset: int64(cap(body) - cap(text)), Bytes: int64(len(text)), SHA256: hex.EncodeToString(sum[:]),
+		}}
+	}
 }
 
 // atPage says which page an error is about, where it does not itself.

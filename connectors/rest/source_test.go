@@ -2,11 +2,13 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -329,5 +331,30 @@ func TestTemplate(t *testing.T) {
 		if got, ok := tmpl.match(path); ok {
 			t.Errorf("%s matches with %v", path, got)
 		}
+	}
+}
+
+// A record that is longer than one may be is a reject, and the others of its page
+// go on.
+func TestRecordThatIsTooLong(t *testing.T) {
+	long := `{"id":2,"photo":"` + strings.Repeat("x", maxRecord) + `"}`
+	w := newWorld(handled{answering(200, `[{"id":1}, `+long+`,{"id":3}]`)})
+	s := open(t, declare(t, New(), "name: shop\nsummary: x\nbase_url: https://shop.example\nauth: none\nstreams:\n  all: {path: /all, records: [.]}\n"), &w.World, nil)
+	var got []string
+	err := s.Read(t.Context(), "", func(p *pipeline.Page) error {
+		for _, r := range p.Records {
+			if r.Fault == nil {
+				got = append(got, string(r.Text))
+				continue
+			}
+			got = append(got, fmt.Sprintf("%s: %s, at %d, %d bytes, %t", r.Fault.Code, r.Fault.Reason, r.Fault.Offset, r.Fault.Bytes,
+				r.Fault.SHA256 == fmt.Sprintf("%x", sha256.Sum256([]byte(long)))))
+		}
+		p.Release()
+		return nil
+	})
+	want := []string{`{"id":1}`, "too-large: the record is 16777235 bytes long, and a record may have 16777216, at 11, 16777235 bytes, true", `{"id":3}`}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v\nwant %q", got, err, want)
 	}
 }

@@ -28,7 +28,6 @@ const (
 	maxDetail        = 8 << 20          // bytes of one record, decoded
 	maxRatio         = 200              // decoded to compressed
 	ratioFrom        = 1 << 20          // decoded bytes below which no ratio does harm
-	maxHint          = 8 << 20          // bytes that are set aside because an answer says that it will be so long
 	maxDrain         = 64 << 10         // bytes of an unwanted body that are read, so that the connection can be used again
 )
 
@@ -135,13 +134,13 @@ var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 // readBody is the decoded body, in buf where there is room.
 func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) ([]byte, error) {
 	var src io.Reader = wire
-	packed := false
+	packed, length := false, hint
 	switch encoding := strings.ToLower(res.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 		if res.ContentLength > int64(most) {
 			return nil, tooLarge(fmt.Sprintf("the answer has %d MiB; at most %d MiB are read", res.ContentLength>>20, most>>20))
 		}
-		hint = max(hint, int(min(res.ContentLength, maxHint))+1)
+		length = int(max(res.ContentLength, 0)) + 1 // and the end
 	case "gzip":
 		z := unzippers.Get().(*gzip.Reader)
 		defer unzippers.Put(z)
@@ -152,22 +151,44 @@ func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) 
 	default:
 		return nil, fmt.Errorf("the answer is packed as %q, which was not asked for", shorten(encoding, 40))
 	}
-	body := slices.Grow(buf[:0], max(hint, 4<<10))
-	for {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+	body := buf[:0]
+	if length > cap(body) || cap(body) == 0 {
+		body = make([]byte, 0, max(length, hint, 4<<10)) // not grown: what is never written to takes no memory
+	}
+	return fill(body, func(p []byte, before int) (int, error) {
+		n, err := src.Read(p)
+		switch size := before + n; {
+		case size > most:
+			return n, tooLarge(fmt.Sprintf("the answer has more than %d MiB", most>>20))
+		case packed && size > ratioFrom && int64(size) > maxRatio*wire.n:
+			return n, tooLarge(fmt.Sprintf("the answer unpacks to more than %d times its size, as no list of records does", maxRatio))
 		}
-		n, err := src.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
+		return n, err
+	})
+}
+
+// fill reads up to the end and appends all of it to body. What there is no room
+// for is read in parts, and put together once its length is known: memory that
+// grows by being copied would take several times what an answer may have. read
+// is told how much came before.
+func fill(body []byte, read func(p []byte, before int) (int, error)) ([]byte, error) {
+	var full [][]byte // parts before the last
+	part, size := body, len(body)
+	for {
+		if len(part) == cap(part) {
+			full = append(full, part)
+			part = make([]byte, 0, min(max(size/4, 4<<10), 1<<20))
+		}
+		n, err := read(part[len(part):cap(part)], size)
+		part, size = part[:len(part)+n], size+n
 		switch {
-		case len(body) > most:
-			return nil, tooLarge(fmt.Sprintf("the answer has more than %d MiB", most>>20))
-		case packed && len(body) > ratioFrom && int64(len(body)) > maxRatio*wire.n:
-			return nil, tooLarge(fmt.Sprintf("the answer unpacks to more than %d times its size, as no list of records does", maxRatio))
-		case errors.Is(err, io.EOF):
-			return body, nil
-		case err != nil:
+		case err != nil && !errors.Is(err, io.EOF):
 			return nil, err
+		case err == nil:
+		case full == nil:
+			return part, nil
+		default:
+			return slices.Concat(append(full, part)...), nil
 		}
 	}
 }

@@ -15,9 +15,16 @@ type Arena struct {
 	block  []byte   // what is being filled
 	filled [][]byte // blocks before it
 	spare  [][]byte // blocks to fill next
+	beside int      // bytes of texts that are too long for a block
 }
 
-const arenaBlock = 16 << 10
+const (
+	arenaBlock = 16 << 10
+	maxSpare   = 64 // blocks
+)
+
+// Size is how many bytes the texts take.
+func (a *Arena) Size() int { return len(a.filled)*arenaBlock + len(a.block) + a.beside }
 
 // Reset takes all texts back.
 func (a *Arena) Reset() {
@@ -27,7 +34,12 @@ func (a *Arena) Reset() {
 	for _, b := range a.filled {
 		a.spare = append(a.spare, b[:0])
 	}
-	a.block, a.filled = nil, a.filled[:0]
+	if len(a.spare) > maxSpare {
+		clear(a.spare[maxSpare:])
+		a.spare = a.spare[:maxSpare]
+	}
+	clear(a.filled)
+	a.block, a.filled, a.beside = nil, a.filled[:0], 0
 }
 
 // room is an empty slice that n bytes can be appended to. What is made of it
@@ -57,6 +69,8 @@ func (a *Arena) text(b []byte) string {
 	}
 	if a != nil && cap(b) <= cap(a.block)-len(a.block) && unsafe.SliceData(b) == unsafe.SliceData(a.block[len(a.block):cap(a.block)]) {
 		a.block = a.block[:len(a.block)+len(b)]
+	} else if a != nil {
+		a.beside += len(b)
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }

@@ -143,18 +143,32 @@ func open(dst, frame []byte, chain uint32, key string) ([]byte, error) {
 
 // Put keeps body under key, durable when it returns nil. Puts at the same time
 // share an fsync. A key that is put again has the newer body.
-func (t *Tape) Put(key string, body []byte) error {
+func (t *Tape) Put(key string, body []byte) error { return t.Pack(key, body)() }
+
+// Pack is the part of Put that takes a processor: it compresses. put is the rest,
+// and is called once or not at all.
+func (t *Tape) Pack(key string, body []byte) (put func() error) {
 	if len(key) > maxKey {
-		return t.errorf("write", fmt.Errorf("a key of %d bytes, where at most %d are possible", len(key), maxKey))
+		return t.cannot(fmt.Errorf("a key of %d bytes, where at most %d are possible", len(key), maxKey))
 	}
 	if len(body) > maxBody {
-		return t.errorf("write", fmt.Errorf("a body of %d bytes, where at most %d are possible", len(body), maxBody))
+		return t.cannot(fmt.Errorf("a body of %d bytes, where at most %d are possible", len(body), maxBody))
 	}
 	frame := frames.Get().(*[]byte)
-	defer frames.Put(frame)
 	*frame = appendFrame((*frame)[:0], kindExchange, key, body)
+	return func() error {
+		defer frames.Put(frame)
+		return t.put(idOf([]byte(key)), frame)
+	}
+}
 
-	b, first := t.join(idOf([]byte(key)), frame)
+func (t *Tape) cannot(err error) (put func() error) {
+	return func() error { return t.errorf("write", err) }
+}
+
+// put makes a frame durable.
+func (t *Tape) put(key id, frame *[]byte) error {
+	b, first := t.join(key, frame)
 	if !first {
 		<-b.done
 		return b.err

@@ -28,6 +28,7 @@ type job struct {
 	lines    []byte // the rejects as they will stand in the reject file
 	drift    drift  // what differs from the source's schema; the places are items of the page
 	out      outgoing
+	pushes   pushCounts
 
 	encoded   []encoded // the rows, for each file of the run
 	onlyBytes bool      // batch stays empty: all there is of the rows is encoded

@@ -172,6 +172,11 @@ func (r *run) rejectRows(j *job, item int, why func(row []value.Value) reject) {
 	one := why(j.batch.Row(first))
 	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, r.plan.keyObject(j.batch.Row(first)), one)
 	j.rejected = append(j.rejected, rejected{item: item, reject: one})
+	j.takeOut(first, last)
+}
+
+// takeOut takes the rows of one record out of the batch.
+func (j *job) takeOut(first, last int) {
 	n := len(j.batch.Columns)
 	j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
 	j.items = slices.Delete(j.items, first, last)
@@ -215,7 +220,7 @@ func (r *run) refuse(j *job, s *rowSink, refused []RefusedRow) {
 
 // deleteGone tells row sinks that ask for it what is gone from a complete pull.
 func (r *run) deleteGone(ctx context.Context) error {
-	whole := r.o.Limit == 0 && !r.o.Rejects && !r.kept.replay && !r.plan.source.incremental && !r.delivery.unknownKey
+	whole := r.o.Limit == 0 && !r.o.Rejects && !r.kept.replay && !r.partial() && !r.delivery.unknownKey
 	for _, s := range r.delivery.sinks {
 		if s.run == nil {
 			continue
@@ -224,7 +229,7 @@ func (r *run) deleteGone(ctx context.Context) error {
 			if err := r.deleteFrom(ctx, s); err != nil {
 				return err
 			}
-		} else if s.deletes {
+		} else if s.deletes && r.push == nil {
 			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("no deletions were sent to %s: this run cannot tell what is gone", s.target))
 		}
 		if whole {

@@ -21,7 +21,7 @@ type encoded struct {
 func (r *run) newJob() *job {
 	j := newJob(r.plan)
 	j.encoded = make([]encoded, len(r.files))
-	j.onlyBytes = r.delivery.seen == nil && len(r.delivery.sinks) == 0 // nobody looks for keys
+	j.onlyBytes = r.delivery.seen == nil && len(r.delivery.sinks) == 0 && r.versions.Versions == nil // nobody takes rows out
 	for i, s := range r.files {
 		e, ok := s.(Encoder)
 		if ok && fast {

@@ -32,6 +32,9 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		workers = runtime.GOMAXPROCS(0)
 	}
 	window := workers + 2 // pages: one with each mapper, one being read, one being written
+	if r.push != nil {
+		r.push.enough = func() { stopReading(errEnough) }
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { stopReading(context.Cause(ctx)) })()
 	free := make(chan *job, window)
@@ -99,7 +102,8 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		return nil
 	})
 	err = g.Wait()
-	if !r.retrying { // a few records say nothing of the form
+	r.endPushed()
+	if !r.retrying && r.push == nil { // a few records say nothing of the form
 		r.questions(mappers)
 	}
 	r.o.Cover.add(mappers)
@@ -162,8 +166,10 @@ func (r *run) read(ctx context.Context, source Source, free <-chan *job, room *s
 		pass(j)
 		return nil
 	}))
-	if errors.Is(context.Cause(ctx), errStop) && (errors.Is(err, errStop) || errors.Is(err, context.Canceled)) {
-		return errStop // and not, say, a full disk at the same moment
+	for _, asked := range []error{errStop, errEnough} {
+		if errors.Is(context.Cause(ctx), asked) && (errors.Is(err, asked) || errors.Is(err, context.Canceled)) {
+			return asked // and not, say, a full disk at the same moment
+		}
 	}
 	return err
 }
@@ -184,6 +190,9 @@ func (r *run) write(ctx context.Context, j *job) error {
 	rep.Written += len(j.items)
 	rep.Exploded += len(j.items) - j.mapped
 	rep.Filtered += j.filtered
+	rep.Late += j.pushes.late
+	rep.Doubled += j.pushes.doubled
+	rep.Missed += j.pushes.missed
 	rep.Unchanged += j.out.unchanged
 	rep.Rejected += len(j.rejected)
 	if r.retrying {
@@ -207,8 +216,9 @@ func (r *run) write(ctx context.Context, j *job) error {
 }
 
 // anyRejects reports whether rejects.max does not count: those of the reject file
-// have been counted when they were fetched.
-func (r *run) anyRejects() bool { return r.o.AnyRejects || r.retrying }
+// have been counted when they were fetched, and what was pushed cannot be asked for
+// again, so that one bad push must not hold up those behind it.
+func (r *run) anyRejects() bool { return r.o.AnyRejects || r.retrying || r.push != nil }
 
 // maxCauses is how many kinds of rejects a report tells apart.
 const maxCauses = 100

@@ -61,7 +61,13 @@ func (p *Plan) Identity() string {
 
 // keep opens the state folder and decides what this run starts from: a new
 // tape, that of an interrupted run, or the last complete one.
-func (r *run) keep() error {
+func (r *run) keep(ctx context.Context) error {
+	if r.o.Pushed != nil {
+		return r.keepPushed(ctx)
+	}
+	if err := r.refuseWhilePushing(); err != nil {
+		return err
+	}
 	if r.o.Rejects {
 		return r.keepRejects()
 	}
@@ -253,6 +259,9 @@ func (t *countedTape) Get(ctx context.Context, request string, dst []byte) ([]by
 	return body, ok, err
 }
 
+// partial reports whether a run does not see all records that there are.
+func (r *run) partial() bool { return r.plan.source.incremental || r.push != nil }
+
 // since is what an incremental run asks for.
 func (r *run) since() time.Time {
 	switch {
@@ -267,8 +276,10 @@ func (r *run) since() time.Time {
 
 // advance remembers, when all is published, how far the run got.
 func (r *run) advance() error {
-	if err := r.forget(unpublishedFile); err != nil {
-		return err
+	if r.push == nil {
+		if err := r.forget(unpublishedFile); err != nil {
+			return err
+		}
 	}
 	for _, s := range r.delivery.sinks {
 		if s.run != nil {
@@ -277,8 +288,14 @@ func (r *run) advance() error {
 			}
 		}
 	}
+	if err := r.versions.keep(); err != nil {
+		return err
+	}
 	k := &r.kept
-	if r.o.Rejects {
+	switch {
+	case r.push != nil:
+		return r.advancePushed()
+	case r.o.Rejects:
 		return r.forget(replayFile)
 	}
 	if k.store == nil || k.replay {

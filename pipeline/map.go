@@ -35,6 +35,7 @@ type job struct {
 	huge     bool   // its record was, and the decoder has memory for it
 	drift    drift  // what differs from the source's schema; the places are items of the page
 	out      outgoing
+	pushes   pushCounts
 
 	encoded   []encoded // the rows, for each file of the run
 	onlyBytes bool      // batch stays empty: all there is of the rows is encoded

@@ -4,6 +4,7 @@ package pipeline
 // changed.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -60,7 +61,7 @@ func (p *Plan) identity(text []byte, sha256 string) []byte {
 	if len(text) == 0 {
 		return append([]byte{'h'}, sha256...)
 	}
-	return appendOneLine([]byte{'t'}, text)
+	return appendOneLine([]byte{'t'}, bytes.TrimSpace(text)) // as the file has it
 }
 
 // note notes which of the open rejects a page has anew.

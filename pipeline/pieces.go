@@ -112,6 +112,16 @@ func (m *mapper) tooMany(j *job) bool {
 	return rows > 0 && rows*len(m.plan.columns)*valueBytes+j.made.Size()-m.start > maxRows
 }
 
+// discard lets the mapper of a page that nobody wants come to its end. What it has
+// mapped so far was handed over.
+func (j *job) discard() {
+	for j.more {
+		j.more = false
+		j.again <- struct{}{}
+		<-j.done
+	}
+}
+
 // letGo gives back what is held for a page that is written. Much memory is not
 // kept for other pages, which hardly ever need it.
 func (j *job) letGo() {

@@ -31,7 +31,7 @@ func (r *run) openRejects() error {
 	if err := checkFolder(path); err != nil || r.o.Rejects {
 		return err
 	}
-	if err := r.replayPending(path); err != nil || !r.plan.source.incremental {
+	if err := r.replayPending(path); err != nil || !r.partial() {
 		return err
 	}
 	if copied := r.openCopy(); copied != "" && fileExists(copied) {

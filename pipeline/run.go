@@ -32,6 +32,11 @@ type RunOptions struct {
 	Replay, Fresh bool
 	// Rejects maps the open rejects, and nothing else.
 	Rejects bool
+	// Pushed is read instead of the source: what was pushed since the last such
+	// run, or once more what an interrupted one read. PushedAfter is where to begin
+	// where State does not say. It may be nil.
+	Pushed      Inbox
+	PushedAfter uint64
 	// AllowDeletes lets more than a fifth of the known rows be deleted at once.
 	AllowDeletes bool
 	// Share, where it is not nil, is that of all runs of this process.
@@ -55,20 +60,24 @@ type Report struct {
 	Mapping   string        `json:"mapping"`
 	Source    string        `json:"source"`
 	Pages     int           `json:"pages"`
-	Read      int           `json:"read"`               // records
-	Total     int           `json:"total,omitempty"`    // records that there are to read, where the source was told
-	Written   int           `json:"written"`            // rows
-	Exploded  int           `json:"exploded"`           // rows beyond one per record, from each:
-	Filtered  int           `json:"filtered"`           // records that made no row
-	Unchanged int           `json:"unchanged"`          // rows that a sink of rows has already
-	Deleted   int           `json:"deleted"`            // rows whose deletion was sent
-	Rejected  int           `json:"rejected"`           // records
-	Retried   int           `json:"retried,omitempty"`  // of the records read, those from the reject file
-	FromTape  int           `json:"from_tape"`          // answers that were not fetched, for they were on the tape
-	Causes    []Cause       `json:"causes,omitempty"`   // of rejects, in the order they first came
-	Warnings  []string      `json:"warnings,omitempty"` // what a user should look at
-	Drift     []Drift       `json:"drift,omitempty"`    // what differs from the source's schema, the most frequent first
-	Rejects   string        `json:"rejects,omitempty"`  // the reject file, where there is one
+	Read      int           `json:"read"`                // records
+	Total     int           `json:"total,omitempty"`     // records that there are to read, where the source was told
+	Written   int           `json:"written"`             // rows
+	Exploded  int           `json:"exploded"`            // rows beyond one per record, from each:
+	Filtered  int           `json:"filtered"`            // records that made no row
+	Unchanged int           `json:"unchanged"`           // rows that a sink of rows has already
+	Deleted   int           `json:"deleted"`             // rows whose deletion was sent
+	Rejected  int           `json:"rejected"`            // records
+	Retried   int           `json:"retried,omitempty"`   // of the records read, those from the reject file
+	Late      int           `json:"late,omitempty"`      // of the records filtered, those of which a newer version was seen
+	Doubled   int           `json:"doubled,omitempty"`   // records that were pushed again as they were
+	Missed    int           `json:"missed,omitempty"`    // records that were pulled, and of whose change nobody told
+	PushedTo  uint64        `json:"pushed_to,omitempty"` // the last push of which all is published
+	FromTape  int           `json:"from_tape"`           // answers that were not fetched, for they were on the tape
+	Causes    []Cause       `json:"causes,omitempty"`    // of rejects, in the order they first came
+	Warnings  []string      `json:"warnings,omitempty"`  // what a user should look at
+	Drift     []Drift       `json:"drift,omitempty"`     // what differs from the source's schema, the most frequent first
+	Rejects   string        `json:"rejects,omitempty"`   // the reject file, where there is one
 	Targets   []string      `json:"targets"`
 	Took      time.Duration `json:"-"`
 }
@@ -118,7 +127,9 @@ type run struct {
 	causes   map[causeKey]int // index in report.Causes
 	drift    drift
 	kept     kept
-	retrying bool // the records at hand are from the reject file
+	push     *pushRun // nil: not a run of what was pushed
+	versions versions // of records that are pushed
+	retrying bool     // the records at hand are from the reject file
 	delivery delivery
 	leave    func() // ends what is shared with other runs
 	looks    bool   // nothing is delivered: it is a Trace
@@ -130,9 +141,9 @@ func (r *run) run(ctx context.Context) (err error) {
 			r.leave()
 		}
 		r.report.FromTape = int(r.kept.hits.Load())
-		err = errors.Join(err, r.closeRejects(), r.delivery.close(), r.kept.close(r.o.Share))
+		err = errors.Join(err, r.closeRejects(), r.delivery.close(), r.versions.close(), r.kept.close(r.o.Share))
 	}()
-	if err := r.keep(); err != nil {
+	if err := r.keep(ctx); err != nil || r.push.nothing() {
 		return err
 	}
 	r.retrying = r.o.Rejects
@@ -157,7 +168,7 @@ func (r *run) records(ctx context.Context, source Source) error {
 	if err == nil && !stopped {
 		err = r.judge()
 	}
-	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry && r.o.Limit == 0 {
+	if err == nil && !stopped && r.reject.old != nil && r.plan.rejects.retry && r.o.Limit == 0 && r.push == nil {
 		stopped, err = r.retryOpen(ctx)
 	}
 	if err != nil {
@@ -211,6 +222,9 @@ func (r *run) open(ctx context.Context) (Source, error) {
 	if err := r.openRejects(); err != nil {
 		return nil, err
 	}
+	if err := r.openVersions(ctx); err != nil {
+		return nil, err
+	}
 	source, err := r.openSource(ctx)
 	if err == nil && r.o.Rejects {
 		source = r.rejectSource(ctx, source)
@@ -221,8 +235,11 @@ func (r *run) open(ctx context.Context) (Source, error) {
 // openSource opens what the records come from.
 func (r *run) openSource(ctx context.Context) (Source, error) {
 	p := r.plan
-	if r.o.Source != nil {
+	switch {
+	case r.o.Source != nil:
 		return r.o.Source, nil
+	case r.push != nil:
+		return &pushRunSource{push: p.push, run: r.push}, nil
 	}
 	options := maps.Clone(p.source.options)
 	maps.Copy(options, r.o.Override)

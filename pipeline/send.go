@@ -7,6 +7,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -98,9 +99,11 @@ func (o *outgoing) addText(f RowJSON, row int, values []value.Value) {
 	o.entries[row].Row = ledger.Sum(o.texts[row])
 }
 
-// remove forgets rows that became a reject.
+// remove forgets rows that are not sent.
 func (o *outgoing) remove(from, to int) {
-	o.entries = slices.Delete(o.entries, from, to)
+	if len(o.entries) > 0 { // else nobody looks for keys
+		o.entries = slices.Delete(o.entries, from, to)
+	}
 	if len(o.texts) > 0 {
 		o.texts = slices.Delete(o.texts, from, to)
 	}
@@ -166,7 +169,16 @@ func (r *run) admitted(ctx context.Context, g *errgroup.Group, mapped <-chan *jo
 			for more := true; more; {
 				<-j.done
 				more = j.more
-				if err := r.admit(j); err != nil {
+				switch err := r.admit(j); {
+				case errors.Is(err, errRepeats):
+					r.push.enough()
+					j.discard()
+					for j := range mapped { // what was read beyond it is read again
+						<-j.done
+						j.discard()
+					}
+					return nil
+				case err != nil:
 					return err
 				}
 				rejected += len(j.rejected)
@@ -204,13 +216,19 @@ func pass(ctx context.Context, out chan<- *job, j *job) error {
 // admit counts what of a page differs from the source's schema, and rejects records
 // whose key came before.
 func (r *run) admit(j *job) error {
+	if err := r.beginPage(j); err != nil {
+		return err
+	}
 	r.addDrift(j)
 	if len(r.delivery.sinks) > 0 { // what they are given cannot be taken back
 		if err := r.drifts(); err != nil {
 			return err
 		}
 	}
-	return r.unique(j)
+	if err := r.unique(j); err != nil {
+		return err
+	}
+	return r.outdated(j)
 }
 
 // shipment is rows of a page that went out together; without rows it is the end of

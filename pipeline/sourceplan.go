@@ -109,7 +109,7 @@ func (p *SourcePlan) Read(ctx context.Context, o RunOptions, see func(ReadRecord
 		o.State = ""
 	}
 	r := &run{plan: p.plan, o: o}
-	err := r.keep()
+	err := r.keep(ctx)
 	if err == nil {
 		var source Source
 		if source, err = r.openSource(ctx); err == nil {

@@ -93,7 +93,7 @@ func (p *Plan) look(ctx context.Context, o RunOptions, begin func(now time.Time)
 		o.State = ""
 	}
 	r := &run{plan: p, o: o, looks: true}
-	if err := r.keep(); err != nil {
+	if err := r.keep(ctx); err != nil {
 		return errors.Join(err, r.kept.close(nil))
 	}
 	source, err := r.openSource(ctx)

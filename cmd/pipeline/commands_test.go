@@ -19,9 +19,11 @@ import (
 
 // notRun are the examples of commands that no test can run, each with its reason.
 var notRun = map[string]string{
-	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":    "the mapping is not incremental; TestStateRewind runs it on one that is",
-	"pipeline state export mappings/gevme-attendees.yaml > state.tar": "needs a run before it; TestStateExportImport",
-	"pipeline state import mappings/gevme-attendees.yaml state.tar":   "needs the archive; TestStateExportImport",
+	"pipeline serve mappings --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --log json": "needs a certificate; TestServeTLS",
+	"pipeline serve mappings --cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --node a --certs certs":      "needs three machines",
+	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":                                   "the mapping is not incremental; TestStateRewind runs it on one that is",
+	"pipeline state export mappings/gevme-attendees.yaml > state.tar":                                "needs a run before it; TestStateExportImport",
+	"pipeline state import mappings/gevme-attendees.yaml state.tar":                                  "needs the archive; TestStateExportImport",
 	"pipeline runs mappings/": "needs the history of a serve; the script runs.txtar has one",
 	"pipeline runs mappings/gevme-attendees.yaml --failed --since 7d":                           "needs the history of a serve; the script runs.txtar has one",
 	"pipeline runs mappings/ --json --limit 1000":                                               "needs the history of a serve; the script runs.txtar has one",
@@ -101,7 +103,12 @@ func runExample(t *testing.T, line string) {
 		args = strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "--port 8080", "--port 0"))
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, args, strings.NewReader(""), &stdout, &stderr); code != exitDone {
+	var out io.Writer = &stdout
+	if len(args) > 0 && args[0] == "serve" { // so does it
+		args = append(args, "--listen", "127.0.0.1:0")
+		out = &until{Buffer: &stdout, says: "ctrl-c ends it", then: cancel}
+	}
+	if code := run(ctx, args, strings.NewReader(""), out, &stderr); code != exitDone {
 		t.Errorf("%s\nexit code %d\n%s%s", line, code, &stdout, &stderr)
 	}
 	if redirected { // the next example may read it
@@ -109,6 +116,21 @@ func runExample(t *testing.T, line string) {
 			t.Error(err)
 		}
 	}
+}
+
+// until does something when a text was written.
+type until struct {
+	*bytes.Buffer
+	says string
+	then func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	n, err := u.Buffer.Write(p)
+	if strings.Contains(u.String(), u.says) {
+		u.then()
+	}
+	return n, err
 }
 
 // exampleFolder makes the working directory one like that of the repository, for

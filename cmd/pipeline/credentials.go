@@ -25,12 +25,13 @@ import (
 // vault is the credentials of all mappings of this process. The zero vault is
 // ready.
 type vault struct {
-	mu     sync.Mutex
-	opened bool
-	store  *credentials.Store
-	book   credentials.Book                  // as it was read last
-	err    error                             // why there is no store
-	memory map[string]credentials.Connection // tokens for clients that the environment names, by connection and id
+	mu      sync.Mutex
+	opened  bool
+	store   *credentials.Store
+	book    credentials.Book                  // as it was read last
+	err     error                             // why there is no store
+	changed time.Time                         // when the file of the store was, as far as anybody has looked
+	memory  map[string]credentials.Connection // tokens for clients that the environment names, by connection and id
 }
 
 const (

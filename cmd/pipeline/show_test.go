@@ -88,3 +88,15 @@ func TestEvents(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+func TestSummaryOfPushes(t *testing.T) {
+	s := &show{from: "gevme/attendees"}
+	for want, r := range map[string]pipeline.Report{
+		"gevme/attendees, in 0.0 s": {},
+		"gevme/attendees, in 0.0 s; pushes: 1,200 late, 2 doubled, 1 missed": {Late: 1200, Doubled: 2, Missed: 1},
+	} {
+		if got := s.source(r); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}

@@ -89,7 +89,24 @@ func (s *show) source(r pipeline.Report) string {
 	case r.Retried > 0:
 		from += fmt.Sprintf(", %s of the records from the reject file", diag.Thousands(r.Retried))
 	}
-	return from + ", in " + took(r.Took)
+	return from + ", in " + took(r.Took) + pushesWere(r)
+}
+
+// pushesWere is what a run found out of what was pushed.
+func pushesWere(r pipeline.Report) string {
+	var were []string
+	for _, one := range []struct {
+		n    int
+		what string
+	}{{r.Late, "late"}, {r.Doubled, "doubled"}, {r.Missed, "missed"}} {
+		if one.n > 0 {
+			were = append(were, diag.Thousands(one.n)+" "+one.what)
+		}
+	}
+	if were == nil {
+		return ""
+	}
+	return "; pushes: " + strings.Join(were, ", ")
 }
 
 // nextAfter is what to do about the rejects.

@@ -1,0 +1,271 @@
+package pipeline
+
+// pushrun.go: a run of what was pushed. It reads the inbox from where the last one
+// ended to what is there when it begins, and keeps that range until it is through:
+// a run that dies is done again over the same pushes, with the same start, so that
+// it makes the same bytes. Its effects are durable first; then it is noted, in the
+// state folder, that they are.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"pipeline/pipeline/tape"
+)
+
+// The notes of push runs.
+const (
+	PushedFile  = "pushed.json"  // how far push runs got
+	pushingFile = "pushing.json" // the one that is going on, or was interrupted
+)
+
+// The bounds of one push run. What is above them is the next one's.
+const (
+	maxPushes     = 10_000
+	maxPushedSize = 64 << 20 // bytes of bodies
+)
+
+// pushed is how far push runs got.
+type pushed struct {
+	Started time.Time `json:"started"` // the last run that came to its end
+	Seq     uint64    `json:"seq"`     // of the last push that it read
+}
+
+// pushing is what a push run reads.
+type pushing struct {
+	Started time.Time `json:"started"`
+	After   uint64    `json:"after"`
+	UpTo    uint64    `json:"up_to"`
+}
+
+// pushRun is a run of what was pushed.
+type pushRun struct {
+	pushing
+	inbox   boundedInbox
+	page    uint64 // the push of the page that was admitted last
+	repeats bool   // reading ended before a key that came again
+	reached uint64 // the last push of which all was written, when reading is over
+	enough  func() // ends reading
+	key     []byte // of one row
+}
+
+// PushedIn is how far push runs got by the state in a folder; known is false where
+// there was none.
+func PushedIn(dir string) (seq uint64, known bool, err error) {
+	var at pushed
+	err = at.load(dir)
+	return at.Seq, !at.Started.IsZero(), err
+}
+
+// PushInterrupted reports whether a push run was interrupted, by the state in a
+// folder: it has to be gone on with before anything else is run.
+func PushInterrupted(dir string) (bool, error) {
+	var at pushed
+	var going pushing
+	if err := errors.Join(at.load(dir), going.load(dir)); err != nil {
+		return false, err
+	}
+	return going.interrupted(at), nil
+}
+
+// interrupted reports whether that run did not come to its end.
+func (p *pushing) interrupted(last pushed) bool {
+	return !p.Started.IsZero() && !p.Started.Equal(last.Started)
+}
+
+// keepPushed opens the state folder and decides what this run reads: what an
+// interrupted one did, or what was pushed since.
+func (r *run) keepPushed(ctx context.Context) error {
+	dir := r.o.State
+	if dir == "" {
+		return errors.New("a run of what was pushed needs a state folder: it has to know how far the last one got")
+	}
+	if err := makeState(dir); err != nil {
+		return err
+	}
+	store, err := tape.Open(dir)
+	if err != nil {
+		return err
+	}
+	r.kept.dir, r.kept.store = dir, store
+	if r.plan.push == nil {
+		return errors.New("nothing can be pushed to this mapping")
+	}
+	if copies, err := copiesIn(dir); err != nil || len(copies) > 0 {
+		return errors.Join(err, errPullFirst)
+	}
+	var last pushed
+	r.push = &pushRun{}
+	if err := errors.Join(last.load(dir), r.push.load(dir)); err != nil {
+		return err
+	}
+	if !r.push.interrupted(last) {
+		if err := r.newPush(ctx, last); err != nil {
+			return err
+		}
+	}
+	r.push.inbox = boundedInbox{Inbox: r.o.Pushed}
+	r.push.reached = r.push.After
+	world := *r.o.World
+	world.Now = r.push.Started
+	r.o.World = &world
+	return nil
+}
+
+// errPullFirst is why nothing that was pushed is mapped.
+var errPullFirst = errors.New("a run was interrupted while it changed the reject file; run the mapping first, it goes on where it was")
+
+// newPush notes what a new push run reads, where there is anything.
+func (r *run) newPush(ctx context.Context, last pushed) error {
+	after := last.Seq
+	if last.Started.IsZero() {
+		after = r.o.PushedAfter
+	}
+	upTo, err := r.o.Pushed.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("look for what was pushed: %w", err)
+	}
+	started := r.o.World.Now.Round(0)
+	if !started.After(last.Started) { // the clock was set back; runs are told apart by their start
+		started = last.Started.Add(1)
+	}
+	if upTo == 0 {
+		upTo = after // nothing was pushed, or all of it is too old to be kept
+	}
+	if upTo < after {
+		return fmt.Errorf("the store has pushes up to %d, and the last run has read number %d: it is not the store that it was; remove %s to map all that this one has", upTo, after, filepath.Join(r.kept.dir, PushedFile))
+	}
+	r.push.pushing = pushing{Started: started, After: after, UpTo: upTo}
+	if r.push.UpTo == after {
+		return nil
+	}
+	return saveJSON(filepath.Join(r.kept.dir, pushingFile), r.push.pushing)
+}
+
+// nothing reports whether there is nothing to read.
+func (p *pushRun) nothing() bool { return p != nil && p.UpTo == p.After }
+
+// refuseWhilePushing reports that an interrupted push run has to come first, for
+// rows of it may be in a file that cannot tell them from others.
+func (r *run) refuseWhilePushing() error {
+	if r.o.State == "" || r.looks || r.plan.AppendsTo() == "" {
+		return nil
+	}
+	if interrupted, err := PushInterrupted(r.o.State); err != nil || !interrupted {
+		return err
+	}
+	return errors.New("a run of what was pushed was interrupted, and some of its rows may be in the file already; `pipeline serve` goes on with it when it is started")
+}
+
+// boundedInbox ends reading where a run has enough.
+type boundedInbox struct {
+	Inbox
+	ended bool // before the range did, at …
+	last  uint64
+}
+
+// Read implements Inbox.
+func (b *boundedInbox) Read(ctx context.Context, after, upTo uint64, yield func(Pushed) error) error {
+	pushes, size := 0, 0
+	return b.Inbox.Read(ctx, after, upTo, func(p Pushed) error {
+		if pushes++; pushes > maxPushes || pushes > 1 && size+len(p.Body) > maxPushedSize {
+			b.ended = true
+			return errEnough
+		}
+		size += len(p.Body)
+		b.last = p.Seq
+		return yield(p)
+	})
+}
+
+// pushRunSource reads the pushes of a run, each in pages of its own: Next says
+// which it is.
+type pushRunSource struct {
+	push *Push
+	run  *pushRun
+}
+
+// Read implements Source.
+func (s *pushRunSource) Read(ctx context.Context, _ Position, yield func(*Page) error) error {
+	return s.run.inbox.Read(ctx, s.run.After, s.run.UpTo, func(p Pushed) error {
+		return s.push.Source(onePush(p), p.Seq-1, p.Seq).Read(ctx, "", yield)
+	})
+}
+
+// onePush is an inbox of one push.
+type onePush Pushed
+
+// Last implements Inbox.
+func (o onePush) Last(context.Context) (uint64, error) { return o.Seq, nil }
+
+// Read implements Inbox.
+func (o onePush) Read(_ context.Context, _, _ uint64, yield func(Pushed) error) error {
+	return yield(Pushed(o))
+}
+
+// errRepeats ends a push run before a push whose rows have a key that came
+// already: that is a change of the row, and the next run's.
+var errRepeats = errors.New("a key came again")
+
+// beginPage reports errRepeats where a page has to wait for the next run.
+func (r *run) beginPage(j *job) error {
+	if r.push == nil || j.page.First > 0 { // a later piece of a page
+		return nil
+	}
+	seq, err := strconv.ParseUint(string(j.page.Next), 10, 64)
+	if err != nil {
+		return fmt.Errorf("a page of what was pushed says no place: %w", err)
+	}
+	if seq == r.push.page {
+		return nil // the push was begun, and ends in this run
+	}
+	for row := range j.batch.Len() {
+		if r.delivery.seen == nil {
+			break
+		}
+		r.push.key = AppendKey(r.push.key[:0], j.batch.Row(row), r.plan.key)
+		switch seen, err := r.delivery.seen.Has(r.push.key); {
+		case err != nil:
+			return err
+		case seen:
+			r.push.reached, r.push.repeats = seq-1, true
+			return errRepeats
+		}
+	}
+	r.push.page = seq
+	return nil
+}
+
+// endPushed works out how far a push run got that read what it should.
+func (r *run) endPushed() {
+	p := r.push
+	switch {
+	case p == nil, p.repeats:
+	case p.inbox.ended:
+		p.reached = p.inbox.last
+	default:
+		p.reached = p.UpTo
+	}
+}
+
+// advancePushed remembers that all is published that a push run read.
+func (r *run) advancePushed() error {
+	at := pushed{Started: r.push.Started, Seq: r.push.reached}
+	if err := saveJSON(filepath.Join(r.kept.dir, PushedFile), at); err != nil {
+		return err
+	}
+	r.report.PushedTo = at.Seq
+	return r.forget(pushingFile)
+}
+
+func (p *pushed) load(dir string) error {
+	return loadJSON(filepath.Join(dir, PushedFile), p, "how far runs of what was pushed got", "to map all of it that is kept again")
+}
+
+func (p *pushing) load(dir string) error {
+	return loadJSON(filepath.Join(dir, pushingFile), p, "which pushes a run was mapping", "where no run was interrupted")
+}

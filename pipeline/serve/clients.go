@@ -1,0 +1,241 @@
+package serve
+
+// clients.go: how the clients are, for people and programs.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
+	"pipeline/pipeline/serve/engine"
+)
+
+// State is how a client is.
+type State string
+
+// How clients are. Of several that hold it is the first.
+const (
+	Ill     State = "ill"     // runs fail: somebody has to do something
+	Wrong   State = "wrong"   // its file has mistakes; what was there before runs on
+	Late    State = "late"    // something is due, and did not happen or end
+	Running State = "running" //
+	Paused  State = "paused"  // by hand
+	Healthy State = "healthy" //
+)
+
+// Client is one mapping of the folder.
+type Client struct {
+	Name  string `json:"name"` // empty where its file was never right
+	File  string `json:"file"`
+	State State  `json:"state"`
+	// Why it is in that state, and what to do about it.
+	Why   string    `json:"why,omitempty"`
+	Next  string    `json:"next,omitempty"`
+	Since time.Time `json:"since,omitzero"` // that it is ill
+
+	Schedule  string        `json:"schedule,omitempty"`
+	Reconcile time.Duration `json:"reconcile,omitempty"`
+	Pushed    bool          `json:"pushed,omitempty"`
+
+	Node    string           `json:"node,omitempty"` // who works for it
+	Here    bool             `json:"here"`           // … and that is this process
+	Running Trigger          `json:"running,omitempty"`
+	Began   time.Time        `json:"began,omitzero"`    // of the run that goes on …
+	Reading *pipeline.Report `json:"reading,omitempty"` // … and how far it is
+	Last    *LastRun         `json:"last,omitempty"`
+	Due     time.Time        `json:"due,omitzero"`   // the next pull
+	Retry   time.Time        `json:"retry,omitzero"` // no run before, for those before failed
+
+	Rejects    int `json:"rejects"`    // that are open
+	Pushes     int `json:"pushes"`     // that are not mapped yet
+	Deliveries int `json:"deliveries"` // that have not arrived yet
+
+	Mapping *Mapping  `json:"-"` // what runs; nil where nothing does
+	Diags   diag.List `json:"-"` // what is wrong with its file now, or doubtful
+}
+
+// patience is how long after its time a run is not late yet.
+const patience = 2 * time.Minute
+
+// Clients are the mappings of the folder, by name and file.
+func (s *Service) Clients(ctx context.Context) []Client {
+	s.mu.Lock()
+	var all []*client
+	for _, c := range s.clients {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	var out []Client
+	for _, c := range all {
+		out = append(out, c.look(ctx, time.Now()))
+	}
+	slices.SortFunc(out, func(a, b Client) int {
+		if a.Name != b.Name {
+			return compare(a.Name, b.Name)
+		}
+		return compare(a.File, b.File)
+	})
+	return out
+}
+
+// showEvery is how often other processes are told how a client is, at most.
+const showEvery = 2 * time.Second
+
+// show tells other processes how the client is, where that is news.
+func (w *worker) show(ctx context.Context) {
+	now := time.Now()
+	if w.service.c.Alone || now.Sub(w.shownAt) < showEvery {
+		return
+	}
+	c := w.look(ctx, now)
+	c.Reading, c.Pushes, c.Rejects, c.Deliveries = nil, 0, 0, 0 // these change all the time
+	news, err := json.Marshal(c)
+	if err != nil || w.shown.load(ctx) != nil {
+		return // the next time
+	}
+	if old, err := json.Marshal(w.shown.value); err == nil && bytes.Equal(old, news) {
+		return
+	}
+	w.shownAt = now
+	_ = w.shown.save(ctx, c) // it is for people; what decides is the lease
+}
+
+// elsewhere is how a client is that another process works for.
+func (c *client) elsewhere(ctx context.Context, here Client) Client {
+	there := cursor[Client]{engine: c.service.c.Engine, bucket: engine.Cursors, name: "client." + here.Name}
+	if there.load(ctx) != nil || there.value.Name == "" {
+		return here
+	}
+	out := there.value
+	out.File, out.Here, out.Mapping, out.Diags = here.File, false, here.Mapping, here.Diags
+	out.Pushes, out.Rejects, out.Deliveries = here.Pushes, here.Rejects, here.Deliveries
+	if here.State == Wrong && out.State != Ill {
+		out.State, out.Why, out.Next = here.State, here.Why, here.Next
+	}
+	return out
+}
+
+// look is how a client is now.
+func (c *client) look(ctx context.Context, now time.Time) Client {
+	c.mu.Lock()
+	m, bad, st := c.current, c.bad, c.status
+	var running running
+	if st.running != nil {
+		running = *st.running
+	}
+	ill, isIll := worst(st.trouble)
+	c.mu.Unlock()
+
+	out := Client{File: c.file, State: Healthy, Mapping: m, Here: st.works, Last: st.last, Due: st.due}
+	if m == nil {
+		out.State, out.Why, out.Diags = Wrong, bad.Problems(), bad.Diags
+		return out
+	}
+	out.Name, out.Reconcile, out.Pushed, out.Diags = m.Plan.Name(), m.Reconcile, m.Pushed, m.Diags
+	if m.Schedule != nil {
+		out.Schedule = m.Schedule.String()
+	}
+	if st.works {
+		out.Node = c.service.c.Node
+	}
+	if st.running != nil {
+		out.Running, out.Began, out.Reading = running.trigger, running.since, &running.report
+	}
+	var oldest time.Time
+	out.Pushes, oldest = c.waiting(ctx, m, st.pushed)
+	out.Rejects = c.openRejects(m)
+	if d := c.service.c.Deliveries; d != nil {
+		out.Deliveries, _ = d.Waiting(ctx, out.Name) // unknown is none here; the deliveries say why
+	}
+	switch {
+	case isIll:
+		out.State, out.Why, out.Next, out.Since, out.Retry = Ill, ill.why, ill.next, ill.since, ill.retry
+		if ill.token {
+			out.Retry = time.Time{}
+		}
+	case bad != nil:
+		out.State, out.Why, out.Diags = Wrong, bad.Problems(), bad.Diags
+		out.Next = "mend " + c.file + "; until then the mapping runs as it was"
+	case st.paused:
+		out.State, out.Why = Paused, "it was paused by hand"
+	default:
+		out.State, out.Why = st.pace(m, now, oldest)
+	}
+	if !st.works && !c.service.c.Alone {
+		return c.elsewhere(ctx, out)
+	}
+	return out
+}
+
+// worst is the trouble that is longest.
+func worst(all map[Trigger]trouble) (t trouble, found bool) {
+	for _, one := range all {
+		if !found || one.since.Before(t.since) {
+			t, found = one, true
+		}
+	}
+	return t, found
+}
+
+// pace is how a client is where nothing fails.
+func (st *status) pace(m *Mapping, now, oldest time.Time) (State, string) {
+	clock := func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+	if r := st.running; r != nil {
+		if m.Schedule != nil && r.trigger != ByPush {
+			if next := m.Schedule.Next(r.since); !next.IsZero() && now.After(next.Add(patience)) {
+				return Late, fmt.Sprintf("the run of %s goes on, and the one of %s is due", clock(r.since), clock(next))
+			}
+		}
+		return Running, ""
+	}
+	switch {
+	case !st.due.IsZero() && now.After(st.due.Add(patience)):
+		return Late, fmt.Sprintf("the run of %s has not begun", clock(st.due))
+	case !oldest.IsZero() && now.After(oldest.Add(patience)):
+		return Late, fmt.Sprintf("what was pushed at %s is not mapped yet", clock(oldest))
+	}
+	return Healthy, ""
+}
+
+// waiting is how much of what was pushed is not mapped, and since when.
+func (c *client) waiting(ctx context.Context, m *Mapping, after uint64) (int, time.Time) {
+	if !m.Pushed {
+		return 0, time.Time{}
+	}
+	n, oldest, _ := unread(ctx, c.service.c.Engine, m.Plan.Name(), after) // that the engine is unwell, its own state says
+	return n, oldest
+}
+
+// rejectFile is what a reject file held when it was read.
+type rejectFile struct {
+	size     int64
+	modified time.Time
+	open     int
+}
+
+// openRejects is how many rejects of a mapping are open.
+func (c *client) openRejects(m *Mapping) int {
+	path := m.Plan.RejectsPath(m.OutDir)
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0 // mostly there is none
+	}
+	c.mu.Lock()
+	known := c.rejects
+	c.mu.Unlock()
+	if info.Size() == known.size && info.ModTime().Equal(known.modified) {
+		return known.open
+	}
+	now := rejectFile{size: info.Size(), modified: info.ModTime()}
+	_ = pipeline.ReadRejects(path, func(*pipeline.RejectLine) error { now.open++; return nil }) // what there was until then
+	c.mu.Lock()
+	c.rejects = now
+	c.mu.Unlock()
+	return now.open
+}

@@ -1,0 +1,650 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
+	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
+)
+
+// house is a folder of mappings, and the world that they run in. A mapping is
+// `reads: …` and keys that say how it runs; rows go to memory.
+type house struct {
+	t      *testing.T
+	dir    string
+	engine engine.Engine
+
+	mu      sync.Mutex
+	runs    []string // "mapping at offset", as they begin
+	rows    []string // as they are published
+	began   time.Time
+	now     map[string]int                  // runs that go on, by mapping
+	source  func(ctx context.Context) error // what a pull does; nil: it has one record
+	token   string
+	refused string // a token that is refused
+	events  []string
+}
+
+func newHouse(t *testing.T) *house {
+	return &house{t: t, dir: t.TempDir(), engine: enginetest.NewMemory(), began: time.Now(), now: map[string]int{}, token: "first"}
+}
+
+func (h *house) write(name, text string) {
+	h.t.Helper()
+	if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// mapping writes a mapping file: its sink adds rows, and how says how it runs.
+func (h *house) mapping(name, how string) {
+	h.t.Helper()
+	h.write(name+".yaml", "version: 1\nsource: {test: {path: /hooks/0123456789abcdef0123456789abcdef}}\nfields: {id: id}\nsinks: [memory: ]\n# "+how+"\n")
+}
+
+// at is how long the test goes on.
+func (h *house) at() string { return time.Since(h.began).Round(time.Second).String() }
+
+var errRefused = errors.New("the token was refused")
+
+// Read implements pipeline.Source.
+func (h *house) Read(ctx context.Context, _ pipeline.Position, yield func(*pipeline.Page) error) error {
+	h.mu.Lock()
+	do, refused := h.source, h.token == h.refused
+	h.mu.Unlock()
+	if refused {
+		return errRefused
+	}
+	if do != nil {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	page := pipeline.NewPage()
+	page.Buf = append(page.Buf, `{"id": "pulled"}`...)
+	page.Records = append(page.Records, pipeline.Record{Text: page.Buf})
+	return yield(page)
+}
+
+// memorySink publishes rows to the house.
+type memorySink struct {
+	h     *house
+	name  string
+	rows  []string
+	ended bool
+}
+
+func (m *memorySink) Write(_ context.Context, b *pipeline.Batch) error {
+	for i := range b.Len() {
+		m.rows = append(m.rows, m.name+" "+string(b.Row(i)[0].AppendText(nil)))
+	}
+	return nil
+}
+func (m *memorySink) Flush(context.Context) error { return nil }
+func (m *memorySink) Commit(context.Context) error {
+	m.h.mu.Lock()
+	defer m.h.mu.Unlock()
+	m.h.rows = append(m.h.rows, m.rows...)
+	m.end()
+	return nil
+}
+func (m *memorySink) Abort() error {
+	m.h.mu.Lock()
+	defer m.h.mu.Unlock()
+	m.end()
+	return nil
+}
+
+func (m *memorySink) end() {
+	if !m.ended {
+		m.h.now[m.name]--
+	}
+	m.ended = true
+}
+
+func (h *house) registry() *pipeline.Registry {
+	return &pipeline.Registry{
+		Sources: []pipeline.SourceConnector{{Name: "test", PushOnly: true, Options: pipeline.PushOptionList(), Streams: []pipeline.Stream{{}}, Open: func(context.Context, pipeline.SourceConfig) (pipeline.Source, error) { return h, nil }}},
+		Sinks: []pipeline.SinkConnector{{
+			Name: "memory", Target: func(pipeline.Options) string { return "memory" },
+			Adds: func(pipeline.Options) bool { return true },
+			Open: func(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				if h.now[c.Mapping]++; h.now[c.Mapping] > 1 {
+					h.t.Errorf("%s: two runs of %s at once", h.at(), c.Mapping)
+				}
+				h.runs = append(h.runs, c.Mapping+" at "+h.at())
+				return &memorySink{h: h, name: c.Mapping}, nil
+			},
+		}},
+	}
+}
+
+// hourly is a schedule on the hour.
+type hourly struct{}
+
+func (hourly) Next(t time.Time) time.Time { return t.Truncate(time.Hour).Add(time.Hour) }
+func (hourly) String() string             { return "hourly" }
+
+// load is a Loader.
+func (h *house) load(files []string) []Mapping {
+	var out []Mapping
+	for _, file := range files {
+		src, _ := os.ReadFile(file)
+		m := Mapping{File: file, Hash: string(src), Reads: []string{filepath.Join(h.dir, ".env")}}
+		parsed, diags := pipeline.Parse(file, src)
+		if !diags.HasErrors() {
+			var more diag.List
+			m.Plan, more = parsed.Compile(pipeline.Setup{Registry: h.registry(), Files: &pipeline.Files{Read: os.ReadFile}})
+			diags = append(diags, more...)
+		}
+		if m.Diags = diags; diags.HasErrors() {
+			m.Plan = nil
+		}
+		if strings.Contains(string(src), "hourly") {
+			m.Schedule = hourly{}
+		}
+		if strings.Contains(string(src), "reconciled") {
+			m.Reconcile = 20 * time.Minute
+		}
+		m.Pushed = strings.Contains(string(src), "pushed")
+		m.PushOnly = strings.Contains(string(src), "only")
+		m.State = filepath.Join(h.dir, ".pipeline", filepath.Base(file))
+		m.OutDir = h.dir
+		m.World = func() *pipeline.World {
+			return &pipeline.World{Now: time.Now(), OutDir: h.dir, Token: func(string) (pipeline.Token, error) {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				return pipeline.Token{Value: h.token}, nil
+			}}
+		}
+		m.Advice = func(err error) Advice {
+			return Advice{Next: "mend it", Token: errors.Is(err, errRefused)}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Record implements Recorder.
+func (h *house) Record(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e.Kind != LeaseTaken {
+		h.events = append(h.events, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Mapping, e.Result)))
+	}
+}
+func (h *house) Call(Mapping, string, pipeline.Call) {}
+
+func (h *house) set(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+}
+
+func (h *house) push(mapping, id string) {
+	h.t.Helper()
+	if _, err := h.engine.Append(h.t.Context(), engine.Inbox, mapping, engine.Message{ID: id, Body: []byte(`{"id": "` + id + `"}`)}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// serve begins a service. end ends it and returns what Run did.
+func (h *house) serve(change func(*Config)) (s *Service, end func() error) {
+	c := Config{Dir: h.dir, Load: h.load, Engine: h.engine, Alone: true, Recorder: h, Node: "here"}
+	if change != nil {
+		change(&c)
+	}
+	s = New(c)
+	ctx, cancel := context.WithCancel(h.t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return s, func() error { cancel(); return <-ended }
+}
+
+func (h *house) assert(what string, want []string, got *[]string) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if diff := cmp.Diff(want, *got); diff != "" {
+		h.t.Errorf("%s: %s (-want +got)\n%s", h.at(), what, diff)
+	}
+	*got = nil
+}
+
+func (h *house) client(s *Service, file string) Client {
+	for _, c := range s.Clients(h.t.Context()) {
+		if filepath.Base(c.File) == file {
+			return c
+		}
+	}
+	h.t.Fatalf("there is no %s", file)
+	return Client{}
+}
+
+// A new mapping runs at its next time, and what was missed is caught up once.
+func TestSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // it begins at midnight
+		h := newHouse(t)
+		h.mapping("a", "hourly")
+		h.mapping("b", "reconciled")
+		h.mapping("by-hand", "")
+		_, end := h.serve(nil)
+		time.Sleep(2*time.Hour + time.Minute)
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+		h.set(func() { slices.Sort(h.runs) })
+		h.assert("runs", []string{"a at 1h0m0s", "a at 2h0m0s", "b at 1h0m0s", "b at 1h20m0s", "b at 1h40m0s", "b at 20m0s", "b at 2h0m0s", "b at 40m0s"}, &h.runs)
+
+		time.Sleep(5*time.Hour + 30*time.Minute)
+		s, end := h.serve(nil)
+		time.Sleep(time.Minute)
+		h.set(func() { slices.Sort(h.runs) })
+		h.assert("what was missed", []string{"a at 7h31m0s", "b at 7h31m0s"}, &h.runs)
+		time.Sleep(time.Hour - 5*time.Minute)
+		h.assert("then as ever", []string{"b at 7h51m0s", "a at 8h0m0s", "b at 8h11m0s"}, &h.runs)
+		if err := s.Start(t.Context(), "by-hand"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		h.assert("asked for", []string{"by-hand at 8h27m0s"}, &h.runs)
+		if err := s.Start(t.Context(), "nobody"); !errors.Is(err, ErrNoMapping) {
+			t.Error(err)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The clock of a machine may be set. No time is run twice, and none is waited for
+// that a wrong clock has made up.
+func TestClockThatJumps(t *testing.T) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(offset string) time.Time {
+		d, err := time.ParseDuration(offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return noon.Add(d)
+	}
+	for _, test := range []struct{ name, last, now, due, tick string }{
+		{"it is not time yet", "0s", "59m", "1h", "1h"},
+		{"it is time", "0s", "1h", "1h", "1h"},
+		{"forward over many: once, for the newest", "0s", "100h30m", "1h", "100h"},
+		{"forward by ten years", "0s", "87600h", "1h", "87600h"},
+		{"back by an hour: it has run at that time already", "2h", "1h1m", "3h", "3h"},
+		{"back from a clock that was years ahead: as if it were new", "87600h", "30m", "1h", "1h"},
+	} {
+		c := &cursor[ran]{engine: enginetest.NewMemory(), bucket: engine.Cursors, name: "schedule.a"}
+		if err := errors.Join(c.load(t.Context()), c.save(t.Context(), ran{Last: at(test.last), Of: hourly{}.String()})); err != nil {
+			t.Fatal(err)
+		}
+		last, err := lastOf(t.Context(), c, hourly{}, at(test.now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if due, tick := next(hourly{}, last, at(test.now)); !due.Equal(at(test.due)) || !tick.Equal(at(test.tick)) {
+			t.Errorf("%s: due %v for %v, want %s and %s", test.name, due.Sub(noon), tick.Sub(noon), test.due, test.tick)
+		}
+	}
+}
+
+// What is pushed is mapped within a moment, pushes that come together in one run,
+// and each once, whatever happens in between.
+func TestPushes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("a", "pushed only")
+		h.push("a", "before")
+		s, end := h.serve(nil)
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"a before"}, &h.rows)
+		for i := range 4 {
+			h.push("a", fmt.Sprint(i))
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+		h.assert("rows", []string{"a 0", "a 1", "a 2", "a 3"}, &h.rows)
+		h.assert("runs", []string{"a at 0s", "a at 1s"}, &h.runs)
+		if entry, err := h.engine.Get(t.Context(), engine.Cursors, "pushed.a"); err != nil || string(entry.Value) != `{"log":"inbox","seq":5}` {
+			t.Errorf("the cursor is %s, %v", entry.Value, err)
+		}
+		if err := s.Pause(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		h.push("a", "paused")
+		time.Sleep(time.Second)
+		h.assert("rows of a client that is paused", nil, &h.rows)
+		if c := h.client(s, "a.yaml"); c.State != Paused || c.Pushes != 1 {
+			t.Errorf("it is %s, with %d pushes", c.State, c.Pushes)
+		}
+		if err := s.Resume(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"a paused"}, &h.rows)
+		if err := s.Start(t.Context(), "a"); err == nil || err.Error() != "a cannot be pulled: it is pushed to, and each push is mapped when it comes" {
+			t.Error(err)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+		h.push("a", "after")
+		_, end = h.serve(nil)
+		time.Sleep(time.Second)
+		h.assert("rows after the next start", []string{"a after"}, &h.rows)
+
+		// Without its state folder, the engine says where it was.
+		if err := errors.Join(end(), os.RemoveAll(filepath.Join(h.dir, ".pipeline"))); err != nil {
+			t.Error(err)
+		}
+		h.push("a", "last")
+		_, end = h.serve(nil)
+		time.Sleep(time.Second)
+		h.assert("rows without a state folder", []string{"a last"}, &h.rows)
+		_ = end()
+	})
+}
+
+// A file is taken when it is whole, a wrong one leaves the one before, and one that
+// is gone ends its mapping.
+func TestFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		s, end := h.serve(nil)
+		time.Sleep(time.Second)
+		if got := s.Clients(t.Context()); len(got) > 0 {
+			t.Errorf("%v", got)
+		}
+		h.mapping("a", "pushed")
+		h.write(".#b.yaml", "an editor's")
+		h.write("notes.txt", "nothing to do with it")
+		time.Sleep(10 * time.Second)
+		h.assert("events", []string{"mapping-loaded a"}, &h.events)
+
+		// An editor that writes piece by piece.
+		whole := "version: 1\nsource: {test: {path: /hooks/0123456789abcdef0123456789abcdef}}\nfields: {id: upper(string(id))}\nsinks: [memory: ]\n# pushed\n"
+		for n := 20; n <= len(whole); n += 10 {
+			h.write("a.yaml", whole[:n])
+			time.Sleep(time.Second)
+		}
+		h.write("a.yaml", whole)
+		time.Sleep(10 * time.Second)
+		h.push("a", "x")
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"a X"}, &h.rows)
+		h.assert("events", []string{"mapping-loaded a", "run-started a", "run-ended a done"}, &h.events)
+
+		// Saved in two steps, by way of another name, and nothing changed.
+		from, to := filepath.Join(h.dir, "a.yaml"), filepath.Join(h.dir, "a.yaml~")
+		check(t, os.Rename(from, to))
+		time.Sleep(time.Second)
+		check(t, os.Rename(to, from))
+		time.Sleep(10 * time.Second)
+		h.assert("events", nil, &h.events)
+
+		// Wrong: what was there runs on.
+		h.write("a.yaml", strings.Replace(whole, "upper", "uper", 1))
+		time.Sleep(10 * time.Second)
+		h.push("a", "y")
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"a Y"}, &h.rows)
+		h.assert("events", []string{"mapping-wrong a", "run-started a", "run-ended a done"}, &h.events)
+		c := h.client(s, "a.yaml")
+		if c.State != Wrong || c.Name != "a" || !strings.HasPrefix(c.Why, "3:14: unknown function \"uper\"") || !c.Diags.HasErrors() {
+			t.Errorf("%s: %s", c.State, c.Why)
+		}
+		h.write("a.yaml", whole)
+		time.Sleep(10 * time.Second)
+		if c := h.client(s, "a.yaml"); c.State != Healthy {
+			t.Errorf("mended, it is %s: %s", c.State, c.Why)
+		}
+		h.assert("events", []string{"mapping-loaded a"}, &h.events)
+
+		h.write("c.yaml", "version: 2")
+		check(t, os.Remove(from))
+		time.Sleep(10 * time.Second)
+		h.push("a", "z")
+		time.Sleep(time.Second)
+		h.assert("rows of a mapping that is gone", nil, &h.rows)
+		if all := s.Clients(t.Context()); len(all) != 1 || all[0].State != Wrong || all[0].Name != "" {
+			t.Errorf("%+v", all)
+		}
+		_ = end()
+	})
+}
+
+// A mapping that is deleted while it runs comes to its end, and another one of its
+// name waits for it.
+func TestDeletedWhileItRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("a", "hourly")
+		h.source = func(ctx context.Context) error { return pause(ctx, 10*time.Minute) }
+		_, end := h.serve(nil)
+		time.Sleep(time.Hour + time.Minute)
+		check(t, os.Rename(filepath.Join(h.dir, "a.yaml"), filepath.Join(h.dir, "b.yaml")))
+		h.write("b.yaml", "version: 1\nname: a\nsource: {test: {path: /hooks/0123456789abcdef0123456789abcdef}}\nfields: {id: id}\nsinks: [memory: ]\n# reconciled\n")
+		time.Sleep(5 * time.Minute)
+		h.assert("rows", nil, &h.rows)
+		time.Sleep(5 * time.Minute)
+		h.assert("rows", []string{"a pulled"}, &h.rows)
+		time.Sleep(time.Hour)
+		h.assert("runs", []string{"a at 1h0m0s", "a at 1h30m0s", "a at 1h50m0s", "a at 2h10m0s"}, &h.runs)
+		_ = end()
+	})
+}
+
+// What fails is tried again, ever more slowly, and is well after one good run.
+func TestFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("a", "hourly")
+		down := errors.New("the platform is down")
+		h.source = func(context.Context) error { return down }
+		s, end := h.serve(nil)
+		time.Sleep(time.Hour + 30*time.Minute)
+		h.assert("runs", []string{"a at 1h0m0s", "a at 1h0m10s", "a at 1h0m30s", "a at 1h1m10s", "a at 1h2m30s", "a at 1h5m10s", "a at 1h10m30s", "a at 1h21m10s"}, &h.runs)
+		if c := h.client(s, "a.yaml"); c.State != Ill || c.Why != down.Error() || c.Next != "mend it" || c.Last.Result != Failed || c.Retry.IsZero() {
+			t.Errorf("it is %+v", c)
+		}
+		h.set(func() { h.source = nil })
+		time.Sleep(20 * time.Minute)
+		h.assert("runs", []string{"a at 1h36m10s"}, &h.runs)
+		if c := h.client(s, "a.yaml"); c.State != Healthy || c.Last.Result != Done {
+			t.Errorf("it is %+v", c)
+		}
+		time.Sleep(20 * time.Minute)
+		h.assert("the next time", []string{"a at 2h0m0s"}, &h.runs)
+		_ = end()
+	})
+}
+
+// Without another token no call is of use, and none is made.
+func TestTokenRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("a", "hourly")
+		h.refused = "first"
+		s, end := h.serve(nil)
+		time.Sleep(5 * time.Hour)
+		h.assert("runs", []string{"a at 1h0m0s"}, &h.runs)
+		if c := h.client(s, "a.yaml"); c.State != Ill || c.Why != errRefused.Error() {
+			t.Errorf("it is %s: %s", c.State, c.Why)
+		}
+		h.assert("events", []string{"mapping-loaded a", "run-started a", "run-ended a failed", "token-refused a"}, &h.events)
+		h.set(func() { h.token = "second" })
+		time.Sleep(time.Minute)
+		if c := h.client(s, "a.yaml"); c.State != Healthy || len(h.runs) != 1 {
+			t.Errorf("it is %s: %s", c.State, c.Why)
+		}
+		_ = end()
+	})
+}
+
+// So many run beside each other, whoever came first goes first, and who waits for
+// long is late.
+func TestConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		most := 0
+		h.source = func(ctx context.Context) error {
+			h.mu.Lock()
+			n := 0
+			for _, one := range h.now {
+				n += one
+			}
+			most = max(most, n)
+			h.mu.Unlock()
+			return pause(ctx, 10*time.Minute)
+		}
+		for i := range 9 {
+			h.mapping(fmt.Sprint("m", i), "hourly")
+		}
+		h.mapping("p", "pushed only")
+		s, end := h.serve(func(c *Config) { c.Concurrency = 3 })
+		time.Sleep(time.Hour + 5*time.Minute)
+		states := map[State]int{}
+		for _, c := range s.Clients(t.Context()) {
+			states[c.State]++
+		}
+		if diff := cmp.Diff(map[State]int{Running: 3, Late: 6, Healthy: 1}, states); diff != "" {
+			t.Error(diff)
+		}
+		h.push("p", "x") // does not wait for pulls
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"p x"}, &h.rows)
+		time.Sleep(50 * time.Minute)
+		if most != 3 || len(h.runs) != 10 {
+			t.Errorf("%d ran at once, %d in all", most, len(h.runs))
+		}
+		_ = end()
+	})
+}
+
+// Serve ends when its runs have ended the page that they are at, hooks are refused
+// meanwhile, and what takes too long is cut off.
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("a", "hourly")
+		h.mapping("b", "pushed only")
+		h.source = func(ctx context.Context) error { return pause(ctx, 10*time.Minute) } // ends soon when it is asked to
+		s, end := h.serve(nil)
+		handler := s.Handler(Handlers{Hooks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })})
+		get := func(path string) string {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			return fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String()))
+		}
+		time.Sleep(time.Hour + time.Minute)
+		for path, want := range map[string]string{"/healthz": "200 ok", "/readyz": "200 ready", "/hooks/x": "202 ", "/metrics": "404 not found", "/": "404 not found", "/elsewhere": "404 not found"} {
+			if got := get(path); got != want {
+				t.Errorf("%s: %s, want %s", path, got, want)
+			}
+		}
+		began := time.Now()
+		if err := end(); err != nil || time.Since(began) > time.Second {
+			t.Errorf("it ended after %v: %v", time.Since(began), err)
+		}
+		h.assert("rows", nil, &h.rows)
+		h.assert("runs", []string{"a at 1h0m0s"}, &h.runs)
+		for path, want := range map[string]string{"/healthz": "200 ok", "/readyz": "503 stopping", "/hooks/x": "503 stopping"} {
+			if got := get(path); got != want {
+				t.Errorf("%s: %s, want %s", path, got, want)
+			}
+		}
+		// The stopped run is due still.
+		h.source = nil
+		_, end = h.serve(nil)
+		time.Sleep(time.Second)
+		h.assert("rows", []string{"a pulled"}, &h.rows)
+		_ = end()
+
+		// A run that does not want to end: it is cut off after five seconds, and the
+		// process does not end before it has.
+		h.source = func(ctx context.Context) error { time.Sleep(20 * time.Second); return ctx.Err() }
+		_, end = h.serve(func(c *Config) { c.Drain = 5 * time.Second })
+		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour + 10*time.Second)))
+		began = time.Now()
+		if err := end(); !errors.Is(err, ErrCut) || time.Since(began) != 10*time.Second {
+			t.Errorf("it ended after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// Two nodes share the work: no two runs of a mapping, one takes over from the other,
+// and what was done is not done again.
+func TestTwoNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		for i := range 4 {
+			h.mapping(fmt.Sprint("m", i), "hourly reconciled")
+		}
+		h.source = func(ctx context.Context) error { return pause(ctx, 3*time.Minute) }
+		node := func(name string) (*Service, func() error) {
+			return h.serve(func(c *Config) { c.Alone, c.Node = false, name })
+		}
+		a, endA := node("a")
+		time.Sleep(time.Minute)
+		b, endB := node("b")
+		time.Sleep(3 * time.Hour)
+		works := func(s *Service) (n int) {
+			for _, c := range s.Clients(t.Context()) {
+				if c.Here {
+					n++
+				}
+			}
+			return n
+		}
+		if works(a) != 4 || works(b) != 0 {
+			t.Errorf("%d and %d are worked for", works(a), works(b))
+		}
+		for _, s := range []*Service{a, b} { // whoever is asked
+			if c := h.client(s, "m0.yaml"); c.State != Running || c.Running == "" || c.Node != "a" || c.Last == nil || c.Last.Result != Done {
+				t.Errorf("it is %+v", c)
+			}
+		}
+		before := len(h.runs)
+		if err := endA(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		if works(b) != 4 {
+			t.Errorf("%d are worked for", works(b))
+		}
+		time.Sleep(3 * time.Hour)
+		_ = endB()
+		// Every hour one by schedule, and two to reconcile between them.
+		if after := len(h.runs) - before; before < 4*7 || before > 4*10 || after < 4*7 || after > 4*10 {
+			t.Errorf("%d and %d runs", before, after)
+		}
+	})
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -80,7 +80,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			_, _ = io.WriteString(w, `{"id":1,"name":"a"}`+"\n"+`{"id":2,"name":`)
 			hugeText(w, 50_000_000)
 			_, _ = io.WriteString(w, "}\n"+`{"id":3,"name":"c"}`+"\n")
-		}, exitRejected, "too-large: the line is 50000018 bytes long, and a record may have 16777216 (first: line 2)", 80},
+		}, exitRejected, "too-large: the line is 50000018 bytes long, and a record may have 16777216 (first: line 2)", 100},
 		{"a record of 50 MB on a page", "", api, toCSV, func(w io.Writer) {
 			_, _ = io.WriteString(w, `[{"id":1,"name":"a"},{"id":2,"name":`)
 			hugeText(w, 50_000_000)

@@ -58,7 +58,17 @@ func (p *Plan) Couriers(w *World) (map[string]Courier, error) {
 	return couriers, nil
 }
 
-// sinkName tells the sinks of a mapping apart: webhook, webhook-2.
+// SinkNames tell the sinks of a mapping apart, in their order: csv, webhook,
+// webhook-2.
+func (p *Plan) SinkNames() []string {
+	names := make([]string, len(p.sinks))
+	for i := range p.sinks {
+		names[i] = p.sinkName(i)
+	}
+	return names
+}
+
+// sinkName is the name of sink i.
 func (p *Plan) sinkName(i int) string {
 	name, n := p.sinks[i].connector.Name, 1
 	for _, s := range p.sinks[:i] {

@@ -24,6 +24,7 @@ import (
 	"pipeline/pipeline/diag"
 	srv "pipeline/pipeline/serve"
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/observe"
 	"pipeline/pipeline/serve/receive"
 )
 
@@ -39,6 +40,8 @@ type serveFlags struct {
 	authHeader  string // names who is logged in, set by a reverse proxy …
 	trustProxy  []string
 	metricsOpen bool
+	alertURL    string
+	silentAfter time.Duration
 	engine      engineFlags
 
 	dir     string
@@ -97,12 +100,14 @@ let it begin; 2 the command line is wrong; 130 left at once.`,
 	flags.StringVar(&f.authHeader, "auth-header", "", "who is logged in is in the header `NAME`, which a reverse proxy sets; needs --trust-proxy")
 	flags.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "believe --auth-header from these addresses, as `CIDR,…`")
 	flags.BoolVar(&f.metricsOpen, "metrics-open", false, "show /metrics without the token")
+	flags.StringVar(&f.alertURL, "alert-url", "", "tell the webhook `URL` what is wrong with a client, and when it is healthy again (default: PIPELINE_ALERT_URL; signed where PIPELINE_ALERT_SECRET is set)")
+	flags.DurationVar(&f.silentAfter, "silent-after", 0, "tell too when a source sent nothing for that `TIME`, such as 24h")
 	f.engine.add(cmd)
 	completeFlag(cmd, "log", words("text", "json"))
 	for _, flag := range []string{"state", "out"} {
 		completeFlag(cmd, flag, folders)
 	}
-	for _, flag := range []string{"listen", "concurrency", "drain", "auth-header", "trust-proxy"} {
+	for _, flag := range []string{"listen", "concurrency", "drain", "auth-header", "trust-proxy", "alert-url", "silent-after"} {
 		completeFlag(cmd, flag, words())
 	}
 	return cmd
@@ -133,6 +138,8 @@ func (f *serveFlags) check() error {
 		return usage("--concurrency takes a number of runs, from 1")
 	case f.drain < 0:
 		return usage("--drain takes a time such as 30s")
+	case f.silentAfter < 0:
+		return usage("--silent-after takes a time such as 24h")
 	case f.log != "" && f.log != "text" && f.log != "json":
 		return usage("--log is text or json, not %q", f.log)
 	case (f.tlsCert == "") != (f.tlsKey == ""):
@@ -154,11 +161,12 @@ func (f *serveFlags) check() error {
 }
 
 // logger is where the log goes.
-func (a *app) logger(f serveFlags) *slog.Logger {
-	if f.log == "text" || f.log == "" && terminalOf(a.stderr).tty {
-		return slog.New(slog.NewTextHandler(a.stderr, nil))
+func (a *app) logger(f serveFlags) (*slog.Logger, error) {
+	format := f.log
+	if format == "" && terminalOf(a.stderr).tty {
+		format = "text"
 	}
-	return slog.New(slog.NewJSONHandler(a.stderr, nil))
+	return observe.NewLog(a.stderr, cmp.Or(format, "json"))
 }
 
 // serveFolder serves until a signal comes, or ctx is done.
@@ -186,7 +194,10 @@ func (a *app) serveFolder(ctx context.Context, f serveFlags) error {
 		case <-ctx.Done():
 		}
 	}()
-	log := a.logger(f)
+	log, err := a.logger(f)
+	if err != nil {
+		return err
+	}
 	e, err := f.openEngine(ctx, log)
 	if err != nil {
 		return err
@@ -206,30 +217,50 @@ func (a *app) serveOn(ctx context.Context, f serveFlags, listener net.Listener, 
 	if err != nil {
 		return err
 	}
-	hooks := receive.New(receive.Options{Engine: e})
+	if err := f.keepAddress(listener.Addr()); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(addressFile(f.place())) }() // where it is left nobody answers
+	w, err := a.watch(f, e, log)
+	if err != nil {
+		return err
+	}
+	working, enough := context.WithCancel(context.WithoutCancel(ctx))
+	w.begin(working)
+	hooks := receive.New(receive.Options{Engine: e, Seen: w.pushed})
+	out := w.deliveries()
 	var service *srv.Service
 	var greet sync.Once
 	service = srv.New(srv.Config{
-		Dir: f.dir, Load: a.served(f), Engine: e, Alone: f.alone(), Node: f.node(),
-		Concurrency: f.concurrency, Drain: f.drain, Log: log,
+		Dir: f.dir, Load: a.served(f, out), Engine: e, Alone: f.alone(), Node: f.node(),
+		Concurrency: f.concurrency, Drain: f.drain, Log: log, Recorder: w.recorder, Traces: w.traces, Deliveries: out,
 		Changed: func(all []srv.Mapping) {
 			hooks.Set(hooksOf(all))
 			greet.Do(func() { a.greet(ctx, service, f, listener.Addr(), tokenFile) })
 		},
 	})
+	w.service.Store(service)
+	err = a.answerAndRun(ctx, service, listener, config, srv.Handlers{Hooks: hooks, API: service.API(token), Metrics: w.metrics})
+	if errors.Is(err, srv.ErrCut) {
+		log.Warn(err.Error())
+		err = nil
+	}
+	enough()
+	return errors.Join(err, w.end())
+}
+
+// answerAndRun runs the service and answers, until ctx is done.
+func (a *app) answerAndRun(ctx context.Context, service *srv.Service, listener net.Listener, config *tls.Config, h srv.Handlers) error {
 	answering, enough := context.WithCancel(context.WithoutCancel(ctx))
+	defer enough()
 	answered := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		defer cancel() // without it there is no point in going on
-		answered <- service.Listen(answering, listener, service.Handler(srv.Handlers{Hooks: hooks, API: service.API(token)}), config)
+		answered <- service.Listen(answering, listener, service.Handler(h), config)
 	}()
-	err = service.Run(ctx)
-	if errors.Is(err, srv.ErrCut) {
-		log.Warn(err.Error())
-		err = nil
-	}
+	err := service.Run(ctx)
 	enough()
 	return errors.Join(err, <-answered)
 }
@@ -243,6 +274,13 @@ func hooksOf(all []srv.Mapping) []receive.Hook {
 		}
 	}
 	return hooks
+}
+
+func (f serveFlags) scheme() string {
+	if f.tlsCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // tls is the certificate to answer with; nil: none.
@@ -264,11 +302,7 @@ func (f serveFlags) place() string {
 
 // greet says where everything is, when the mappings were read.
 func (a *app) greet(ctx context.Context, s *srv.Service, f serveFlags, at net.Addr, tokenFile string) {
-	scheme := "http"
-	if f.tlsCert != "" {
-		scheme = "https"
-	}
-	fmt.Fprintf(a.stdout, "serving the mappings of %s on %s://%s\nthe token for the page and the API is in %s\n", f.dir, scheme, at, tokenFile)
+	fmt.Fprintf(a.stdout, "serving the mappings of %s on %s://%s\nthe token for the page and the API is in %s\n", f.dir, f.scheme(), at, tokenFile)
 	clients := s.Clients(ctx)
 	if len(clients) == 0 {
 		fmt.Fprintf(a.stdout, "there is no mapping (*.yaml) in %s yet; put one there, and it runs\n", f.dir)

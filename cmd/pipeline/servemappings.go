@@ -23,8 +23,9 @@ import (
 	srv "pipeline/pipeline/serve"
 )
 
-// served compiles mappings as run does.
-func (a *app) served(f serveFlags) srv.Loader {
+// served compiles mappings as run does. What sinks of rows have to deliver, out
+// delivers.
+func (a *app) served(f serveFlags, out *deliveries) srv.Loader {
 	return func(names []string) []srv.Mapping {
 		all := make([]checked, len(names))
 		read := make([]filesRead, len(names))
@@ -38,16 +39,17 @@ func (a *app) served(f serveFlags) srv.Loader {
 		sameNames(all, f.state)
 		samePaths(all)
 		overlaps(all, files, f.out, true)
-		out := make([]srv.Mapping, len(names))
+		mappings := make([]srv.Mapping, len(names))
 		for i, c := range all {
-			out[i] = a.servedOne(c, f)
-			out[i].Reads, out[i].Needs, out[i].Hash = read[i].reads(), slices.Sorted(maps.Keys(read[i].there)), read[i].hash()
+			m := a.servedOne(c, f, out)
+			m.Reads, m.Needs, m.Hash = read[i].reads(), slices.Sorted(maps.Keys(read[i].there)), read[i].hash()
+			mappings[i] = m
 		}
-		return out
+		return mappings
 	}
 }
 
-func (a *app) servedOne(c checked, f serveFlags) srv.Mapping {
+func (a *app) servedOne(c checked, f serveFlags, out *deliveries) srv.Mapping {
 	m := srv.Mapping{File: c.file, Plan: c.plan, Diags: c.diags, OutDir: f.out}
 	if c.plan == nil {
 		return m
@@ -62,7 +64,7 @@ func (a *app) servedOne(c checked, f serveFlags) srv.Mapping {
 	}
 	m.World = func() *pipeline.World {
 		world := a.world(c)
-		world.OutDir = f.out
+		world.OutDir, world.Outbox = f.out, out.Outbox(c.plan.Name())
 		token := world.Token
 		world.Token = func(connection string) (pipeline.Token, error) {
 			a.vault.refresh()

@@ -6,10 +6,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,15 +36,45 @@ func serveToken(dir string) (token, name string, err error) {
 		return "", name, err
 	}
 	token = rand.Text()
-	f, err := pipeline.CreateOutFile(name)
+	return token, name, keepFile(name, []byte(token+"\n"))
+}
+
+// serveAddress is how other commands of this user reach a serve that runs.
+type serveAddress struct {
+	URL string `json:"url"`
+}
+
+// addressFile is where it is kept.
+func addressFile(place string) string { return filepath.Join(place, "address.json") }
+
+// keepAddress keeps where this serve answers. A listener on all addresses answers on
+// this machine's own.
+func (f serveFlags) keepAddress(at net.Addr) error {
+	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {
-		return "", name, err
+		return err
 	}
-	f.Mode = 0o600
-	if _, err := f.WriteString(token + "\n"); err != nil {
-		return "", name, errors.Join(err, f.Abort())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
 	}
-	return token, name, errors.Join(f.Flush(), f.Commit())
+	src, err := json.Marshal(serveAddress{URL: f.scheme() + "://" + net.JoinHostPort(host, port)})
+	if err != nil {
+		return err
+	}
+	return keepFile(addressFile(f.place()), append(src, '\n'))
+}
+
+// keepFile writes a small file for the owner alone, whole.
+func keepFile(name string, content []byte) error {
+	out, err := pipeline.CreateOutFile(name)
+	if err != nil {
+		return err
+	}
+	out.Mode = 0o600
+	if _, err := out.Write(content); err != nil {
+		return errors.Join(err, out.Abort())
+	}
+	return errors.Join(out.Flush(), out.Commit())
 }
 
 // openEngine opens what serve keeps its work in.

@@ -12,6 +12,7 @@ import (
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/history"
 )
 
 // client is a mapping file, and what is known of how it goes.
@@ -159,7 +160,7 @@ func (c *client) live(ctx context.Context) {
 			c.change(func(st *status) { st.works = true })
 			defer c.change(func(st *status) { st.works, st.running, st.queued = false, nil, "" })
 			if !s.c.Alone {
-				s.c.Recorder.Record(Event{Kind: LeaseTaken, Mapping: name})
+				s.c.Recorder.Add(history.Event{Kind: history.LeaseTaken, Mapping: name})
 			}
 			w := newWorker(c, name)
 			return w.work(ctx, stop)

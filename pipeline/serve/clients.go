@@ -151,7 +151,7 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 	out.Pushes, oldest = c.waiting(ctx, m, st.pushed)
 	out.Rejects = c.openRejects(m)
 	if d := c.service.c.Deliveries; d != nil {
-		out.Deliveries, _ = d.Waiting(ctx, out.Name) // unknown is none here; the deliveries say why
+		out.Deliveries, _ = d.Waiting(ctx, *m) // unknown is none here; the deliveries say why
 	}
 	switch {
 	case isIll:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/serve/history"
 )
 
 // job is a run that is due.
@@ -170,7 +171,7 @@ const (
 )
 
 // kind is what troubles are told apart by: runs of what was pushed, and pulls.
-func (t Trigger) kind() Trigger {
+func kindOf(t Trigger) Trigger {
 	if t == ByPush {
 		return ByPush
 	}
@@ -180,7 +181,7 @@ func (t Trigger) kind() Trigger {
 // after is from when on a job may begin, as far as earlier ones failed.
 func (w *worker) after(j *job, now time.Time) time.Time {
 	w.mu.Lock()
-	t, failed := w.status.trouble[j.trigger.kind()]
+	t, failed := w.status.trouble[kindOf(j.trigger)]
 	w.mu.Unlock()
 	switch {
 	case !failed, t.mapping != j.mapping:
@@ -207,7 +208,7 @@ func (w *worker) failed(j *job, err error) {
 		refused = hashed(token.Value)
 	}
 	w.change(func(st *status) {
-		t := st.trouble[j.trigger.kind()]
+		t := st.trouble[kindOf(j.trigger)]
 		if t.fails == 0 || t.mapping != j.mapping {
 			t = trouble{since: now, pause: firstPause}
 		} else {
@@ -222,11 +223,11 @@ func (w *worker) failed(j *job, err error) {
 		if st.trouble == nil {
 			st.trouble = map[Trigger]trouble{}
 		}
-		st.trouble[j.trigger.kind()] = t
+		st.trouble[kindOf(j.trigger)] = t
 	})
 	w.service.c.Log.Error("the client is ill", "mapping", w.name, "error", err.Error(), "next", advice.Next)
 	if advice.Token {
-		w.service.c.Recorder.Record(Event{Kind: TokenRefused, Mapping: w.name, Text: err.Error()})
+		w.service.c.Recorder.Add(history.Event{Kind: history.TokenRefused, Mapping: w.name, Text: err.Error()})
 	}
 }
 

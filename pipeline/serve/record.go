@@ -1,73 +1,67 @@
 package serve
 
 import (
+	"context"
 	"time"
 
-	"pipeline/pipeline"
+	"pipeline/pipeline/serve/history"
 )
 
-// Recorder is told what happens. Its methods may be called at the same time, and
-// take no time.
+// Recorder is told what happens; *history.Recorder is one. Its methods may be called
+// at the same time.
 type Recorder interface {
-	Record(Event)
+	// Add takes no time.
+	Add(history.Event)
+	// Store returns once no crash loses the event, or ctx is done.
+	Store(ctx context.Context, e history.Event) error
 	// Call is told of each call of a run to its source.
-	Call(m Mapping, run string, c pipeline.Call)
+	Call(mapping string, took, waited time.Duration, limit int)
 }
 
-// Kind is what happened.
-type Kind string
-
-// The kinds of events.
-const (
-	MappingLoaded Kind = "mapping-loaded" // a new or changed mapping is used from now on
-	MappingWrong  Kind = "mapping-wrong"  // a new or changed mapping has mistakes; the one before stays
-	MappingGone   Kind = "mapping-gone"   // its file is gone
-	RunStarted    Kind = "run-started"
-	RunEnded      Kind = "run-ended"
-	TokenRefused  Kind = "token-refused" // or there is none
-	LeaseTaken    Kind = "lease-taken"   // this process works for a mapping from now on
+// What starts runs, and what becomes of them.
+type (
+	Trigger = history.Trigger
+	Result  = history.Result
 )
 
-// Trigger is what a run was started by.
-type Trigger string
-
-// What starts runs.
+// The triggers and results, as history has them.
 const (
-	BySchedule  Trigger = "schedule"
-	ByPush      Trigger = "push"
-	ByReconcile Trigger = "reconcile"
-	ByHand      Trigger = "manual"
+	BySchedule  = history.BySchedule
+	ByPush      = history.ByPush
+	ByReconcile = history.ByReconcile
+	ByHand      = history.ByHand
+
+	Done     = history.Done
+	Rejected = history.Rejected
+	Failed   = history.Failed
+	Stopped  = history.Stopped
 )
 
-// Result is what became of a run.
-type Result string
-
-// What becomes of runs.
-const (
-	Done     Result = "done"
-	Rejected Result = "rejected" // published, and some records were rejected
-	Failed   Result = "failed"
-	Stopped  Result = "stopped" // it goes on another time
-)
-
-// Event is something that happened. Which of its parts it has depends on its kind.
-type Event struct {
-	Kind    Kind
-	Mapping string
-	File    string   // of a mapping
-	Text    string   // for people: the reason, what is wrong
-	Loaded  *Mapping // MappingLoaded
-
-	Run     string // the ID of a run; it and the next are of runs
-	Trigger Trigger
-	Started time.Time
-	Result  Result
-	Calls   int
-	Report  *pipeline.Report
-}
+// storeTime is how long the end of a run waits for its place in the history.
+const storeTime = 5 * time.Second
 
 // nobody is a Recorder that nobody reads.
 type nobody struct{}
 
-func (nobody) Record(Event)                        {}
-func (nobody) Call(Mapping, string, pipeline.Call) {}
+func (nobody) Add(history.Event)                              {}
+func (nobody) Store(context.Context, history.Event) error     { return nil }
+func (nobody) Call(string, time.Duration, time.Duration, int) {}
+
+// info is a mapping as the history keeps it.
+func (m *Mapping) info() *history.ClientInfo {
+	info := &history.ClientInfo{File: m.File, Hash: m.Hash, Source: m.Plan.From(), Sinks: m.Plan.SinkNames(), Push: m.Pushed}
+	if m.Schedule != nil {
+		info.Schedule = m.Schedule.String()
+	}
+	return info
+}
+
+// callsAMinute is how many calls the source of a mapping allows in a minute, 0 where
+// it says none.
+func (m *Mapping) callsAMinute() int {
+	rate := m.Plan.Limit().Rate
+	if rate.Calls == 0 {
+		return 0
+	}
+	return int(float64(rate.Calls) * float64(time.Minute) / float64(rate.Per))
+}

@@ -13,6 +13,7 @@ import (
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/history"
 	"pipeline/pipeline/serve/receive"
 )
 
@@ -52,24 +53,27 @@ func (w *worker) run(ctx context.Context, j *job) error {
 	began := time.Now()
 	id := began.UTC().Format("20060102T150405-") + strings.ToLower(rand.Text()[:6])
 	w.change(func(st *status) { st.running = &running{id: id, trigger: j.trigger, since: began} })
-	s.c.Recorder.Record(Event{Kind: RunStarted, Mapping: w.name, Run: id, Trigger: j.trigger, Started: began})
+	s.c.Recorder.Add(history.Event{Kind: history.RunStarted, At: began, Mapping: w.name, Run: id, Trigger: j.trigger})
+	ctx, span := s.c.Traces.Run(ctx, w.name, id, j.trigger)
 	log := s.c.Log.With("mapping", w.name, "run", id)
 	log.Info("run begins", "trigger", string(j.trigger))
 	w.show(ctx)
 
 	var calls atomic.Int64
+	limit := m.callsAMinute()
 	world := m.World()
 	world.Calls = func(c pipeline.Call) {
+		span.Call(c)
 		if c.WaitFor.IsZero() {
 			calls.Add(1)
+			s.c.Recorder.Call(w.name, c.Took, c.Waited, limit)
 		}
-		s.c.Recorder.Call(*m, id, c)
 	}
 	notice := func(message string) { log.Warn(message) }
 	world.Notice = notice
 	o := pipeline.RunOptions{
 		World: world, State: m.State, Stop: s.draining, Notice: notice,
-		Progress: func(r pipeline.Report) { w.progress(id, r) },
+		Progress: func(r pipeline.Report) { w.progress(id, r); span.Page(r) },
 	}
 	if j.trigger == ByPush {
 		o.Pushed, o.PushedAfter = receive.Inbox(s.c.Engine, w.name), w.cursor.value.Seq
@@ -81,10 +85,24 @@ func (w *worker) run(ctx context.Context, j *job) error {
 		last.Error = err.Error()
 	}
 	w.change(func(st *status) { st.running, st.last = nil, last })
-	s.c.Recorder.Record(Event{Kind: RunEnded, Mapping: w.name, Run: id, Trigger: j.trigger, Started: began, Result: last.Result, Text: last.Error, Calls: int(calls.Load()), Report: &last.Report})
+	span.End(last.Result, report, err)
+	w.ended(ctx, last, int(calls.Load()))
 	log.Info("run ends", "result", string(last.Result), "took", last.Ended.Sub(began).Round(time.Millisecond).String(),
 		"read", report.Read, "written", report.Written, "rejected", report.Rejected, "late", report.Late, "doubled", report.Doubled, "missed", report.Missed, "calls", calls.Load(), "error", last.Error)
 	return w.keep(ctx, j, began, report, err)
+}
+
+// ended keeps in the history how a run ended.
+func (w *worker) ended(ctx context.Context, last *LastRun, calls int) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	err := w.service.c.Recorder.Store(ctx, history.Event{
+		Kind: history.RunEnded, At: last.Ended, Mapping: w.name, Run: last.ID, Trigger: last.Trigger, Text: last.Error,
+		End: &history.End{Result: last.Result, TookMS: last.Ended.Sub(last.Started).Milliseconds(), Calls: calls, Report: last.Report},
+	})
+	if err != nil { // it is in the queue, and is stored when that can be
+		w.service.c.Log.Warn("the end of the run is not in the history yet", "mapping", w.name, "run", last.ID, "error", err.Error())
+	}
 }
 
 func resultOf(r pipeline.Report, err error) Result {
@@ -120,7 +138,7 @@ func (w *worker) keep(ctx context.Context, j *job, began time.Time, r pipeline.R
 		w.failed(j, failed)
 		return nil
 	}
-	w.change(func(st *status) { delete(st.trouble, j.trigger.kind()) })
+	w.change(func(st *status) { delete(st.trouble, kindOf(j.trigger)) })
 	err := w.moveOn(ctx, j, began, r)
 	if err != nil && !errors.Is(err, engine.ErrConflict) {
 		// What is kept in the engine is behind: the same is done once more, when it can.

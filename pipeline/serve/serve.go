@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/history"
+	"pipeline/pipeline/serve/observe"
 )
 
 // Config is what a Service works with. Dir, Load and Engine are needed.
@@ -38,8 +40,9 @@ type Config struct {
 	// read for the first time and whenever they change. It may be nil.
 	Changed func([]Mapping)
 
-	Recorder   Recorder   // nil: nobody is told
-	Deliveries Deliveries // nil: nothing is delivered later
+	Recorder   Recorder        // nil: nobody is told
+	Traces     *observe.Traces // of runs; nil: none
+	Deliveries Deliveries      // nil: nothing is delivered later
 	Log        *slog.Logger
 }
 
@@ -49,7 +52,7 @@ type Deliveries interface {
 	// One process at a time works for a mapping.
 	Work(ctx context.Context, m Mapping) error
 	// Waiting is how much of a mapping is not delivered yet.
-	Waiting(ctx context.Context, mapping string) (int, error)
+	Waiting(ctx context.Context, m Mapping) (int, error)
 }
 
 // Service runs mappings.
@@ -79,6 +82,9 @@ func New(c Config) *Service {
 	}
 	if c.Recorder == nil {
 		c.Recorder = nobody{}
+	}
+	if c.Traces == nil {
+		c.Traces = &observe.Traces{}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -159,7 +165,7 @@ func (s *Service) apply(ctx context.Context, changes []change) {
 			if c := s.clients[ch.file]; c != nil {
 				delete(s.clients, ch.file)
 				c.retire()
-				s.c.Recorder.Record(Event{Kind: MappingGone, Mapping: c.name(), Text: ch.file})
+				s.c.Recorder.Add(history.Event{Kind: history.MappingGone, Mapping: c.name(), Text: ch.file})
 				s.c.Log.Info("the mapping is gone", "mapping", c.name(), "file", ch.file)
 			}
 			continue
@@ -177,7 +183,7 @@ func (s *Service) take(ctx context.Context, m Mapping) {
 			s.clients[m.File] = c
 		}
 		c.wrong(m)
-		s.c.Recorder.Record(Event{Kind: MappingWrong, Mapping: c.name(), Text: m.File + ": " + m.Problems(), File: m.File})
+		s.c.Recorder.Add(history.Event{Kind: history.MappingWrong, Mapping: c.name(), Text: m.File + ": " + m.Problems()})
 		s.c.Log.Error("the mapping is wrong", "mapping", c.name(), "file", m.File, "problems", m.Problems())
 		return
 	}
@@ -191,7 +197,7 @@ func (s *Service) take(ctx context.Context, m Mapping) {
 		s.clients[m.File] = c
 	}
 	c.use(m)
-	s.c.Recorder.Record(Event{Kind: MappingLoaded, Mapping: m.Plan.Name(), File: m.File, Loaded: &m})
+	s.c.Recorder.Add(history.Event{Kind: history.MappingLoaded, Mapping: m.Plan.Name(), Client: m.info()})
 	s.c.Log.Info("the mapping is used", "mapping", m.Plan.Name(), "file", m.File, "hash", m.Hash)
 	if fresh {
 		s.working.Go(func() { c.live(ctx) })

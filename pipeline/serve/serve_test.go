@@ -21,6 +21,7 @@ import (
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/serve/engine"
 	"pipeline/pipeline/serve/enginetest"
+	"pipeline/pipeline/serve/history"
 )
 
 // house is a folder of mappings, and the world that they run in. A mapping is
@@ -183,15 +184,25 @@ func (h *house) load(files []string) []Mapping {
 	return out
 }
 
-// Record implements Recorder.
-func (h *house) Record(e Event) {
+// Add implements Recorder.
+func (h *house) Add(e history.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if e.Kind != LeaseTaken {
-		h.events = append(h.events, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Mapping, e.Result)))
+	if e.Kind == history.LeaseTaken {
+		return
 	}
+	var result Result
+	if e.End != nil {
+		result = e.End.Result
+	}
+	h.events = append(h.events, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Mapping, result)))
 }
-func (h *house) Call(Mapping, string, pipeline.Call) {}
+
+// Store implements Recorder.
+func (h *house) Store(_ context.Context, e history.Event) error { h.Add(e); return nil }
+
+// Call implements Recorder.
+func (h *house) Call(string, time.Duration, time.Duration, int) {}
 
 func (h *house) set(f func()) {
 	h.mu.Lock()

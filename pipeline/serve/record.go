@@ -18,11 +18,11 @@ type Recorder interface {
 	Call(mapping string, took, waited time.Duration, limit int)
 }
 
-// What starts runs, and what becomes of them.
-type (
-	Trigger = history.Trigger
-	Result  = history.Result
-)
+// Trigger is what a run was started by.
+type Trigger = history.Trigger
+
+// Result is what became of a run.
+type Result = history.Result
 
 // The triggers and results, as history has them.
 const (

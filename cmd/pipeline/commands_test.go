@@ -19,6 +19,7 @@ import (
 
 // notRun are the examples of commands that no test can run, each with its reason.
 var notRun = map[string]string{
+	"pipeline rejects mappings/acme.yaml --deliveries --status 410 --replay":                         "it asks a serve that runs: TestServeDelivers does",
 	"pipeline serve mappings --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --log json": "needs a certificate; TestServeTLS",
 	"pipeline serve mappings --cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --node a --certs certs":      "needs three machines",
 	"pipeline state rewind mappings/gevme-attendees.yaml --to 24h":                                   "the mapping is not incremental; TestStateRewind runs it on one that is",

@@ -22,6 +22,7 @@ import (
 
 func (a *app) rejectsCommand() *cobra.Command {
 	var f runFlags
+	var d deadFlags
 	cmd := &cobra.Command{
 		Use:   "rejects FILE",
 		Short: "Show what was kept out, by cause; --replay delivers it once the mapping is mended",
@@ -35,12 +36,20 @@ reason. Where every sink adds to what is there (a webhook, a csv that appends or
 merges), only the rejects are mapped. A file that is written whole is made anew
 from all records: those on the tape, without a call, or the source's file.
 
+With --deliveries it is about what pipeline serve could not deliver: rows that no
+try brought to their receiver. They are in the store of serve, which has to run.
+--replay tries them again, with the idempotency keys that they had; --drop says that
+they need nothing any more. --sink, --status, --reason and --since say which.
+
 Exit codes with --replay: 0 all were delivered, or there were none; 3 some are
 still rejected; 1 and 2 as with run. Without it: 0.`,
 		Example: `  pipeline rejects mappings/gevme-attendees.yaml
 
   # after the mapping was mended
-  pipeline rejects mappings/gevme-attendees.yaml --replay`,
+  pipeline rejects mappings/gevme-attendees.yaml --replay
+
+  # what serve gave up because the receiver answered 410, once it is back
+  pipeline rejects mappings/acme.yaml --deliveries --status 410 --replay`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("%s needs one mapping, as in: %s mappings/gevme-attendees.yaml", cmd.CommandPath(), cmd.CommandPath())
@@ -52,7 +61,10 @@ still rejected; 1 and 2 as with run. Without it: 0.`,
 			if err := f.checkProgress(); err != nil {
 				return err
 			}
-			return a.rejects(cmd.Context(), args[0], f)
+			if err := d.check(cmd, f); err != nil {
+				return err
+			}
+			return a.rejects(cmd.Context(), args[0], f, d)
 		},
 	}
 	flags := cmd.Flags()
@@ -61,21 +73,33 @@ still rejected; 1 and 2 as with run. Without it: 0.`,
 	flags.StringVar(&f.state, "state", "", "the state folder `DIR`, if run was given --state DIR")
 	flags.BoolVar(&f.json, "json", false, "print the causes as one JSON object; with --replay, events and the summary as JSON lines")
 	flags.StringVar(&f.progress, "progress", "auto", "progress of --replay on stderr: `auto|plain|none`")
+	flags.BoolVar(&d.deliveries, "deliveries", false, "show deliveries that serve gave up, instead of records")
+	flags.BoolVar(&d.drop, "drop", false, "with --deliveries: they need nothing any more")
+	flags.StringVar(&d.sink, "sink", "", "with --deliveries: only those of the sink `NAME`, such as webhook-2")
+	flags.IntVar(&d.status, "status", 0, "with --deliveries: only those that were answered with `STATUS`")
+	flags.StringVar(&d.reason, "reason", "", "with --deliveries: only those with `TEXT` in their reason")
+	flags.StringVar(&d.since, "since", "", "with --deliveries: only those given up since `TIME`: 24h, 7d or a date")
+	for _, flag := range []string{"sink", "status", "reason", "since"} {
+		completeFlag(cmd, flag, words())
+	}
 	completeFlag(cmd, "progress", words("auto", "plain", "none"))
 	completeFlag(cmd, "out", folders)
 	completeFlag(cmd, "state", folders)
 	return cmd
 }
 
-func (a *app) rejects(ctx context.Context, file string, f runFlags) error {
+func (a *app) rejects(ctx context.Context, file string, f runFlags, d deadFlags) error {
 	if ext := strings.ToLower(filepath.Ext(file)); ext == ".jsonl" || ext == ".ndjson" {
+		if d.deliveries {
+			return usage("--deliveries needs the mapping: pipeline rejects MAPPING.yaml --deliveries")
+		}
 		if f.replay {
 			return usage("--replay needs the mapping, which says how records are mapped and where they go: pipeline rejects MAPPING.yaml --replay")
 		}
 		return a.listRejects(file, "", f)
 	}
 	all, files := a.check([]string{file}, f.state)
-	if f.replay {
+	if f.replay && !d.deliveries {
 		overlaps(all, files, f.out, true)
 	}
 	list, err := a.problems(all, files)
@@ -90,10 +114,17 @@ func (a *app) rejects(ctx context.Context, file string, f runFlags) error {
 		return exitCode(exitWrong)
 	}
 	path := all[0].plan.RejectsPath(f.out)
-	if f.replay {
+	switch {
+	case d.deliveries:
+		return a.deadLetters(ctx, all[0], f, d)
+	case f.replay:
 		return a.replayRejects(ctx, all[0], path, f)
 	}
-	return a.listRejects(path, file, f)
+	if err := a.listRejects(path, file, f); err != nil || f.json {
+		return err
+	}
+	a.mentionDead(ctx, all[0], f)
+	return nil
 }
 
 // replayRejects maps the open rejects again: on their own where every sink adds

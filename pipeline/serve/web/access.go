@@ -34,7 +34,7 @@ func (s *Site) inside(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := s.visitor(r); !ok {
 			to := "/login"
-			if r.Method == http.MethodGet && r.URL.Path != "/" {
+			if r.Method == http.MethodGet && r.URL.RequestURI() != "/" {
 				to += "?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)

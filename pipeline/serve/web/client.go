@@ -184,24 +184,32 @@ func (s *Site) tell(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, do := r.Context(), r.PathValue("do")
-	switch do {
-	case "run":
-		err = s.c.Source.Start(ctx, c.Name)
-	case "pause":
-		err = s.c.Source.Pause(ctx, c.Name)
-	case "resume":
-		err = s.c.Source.Resume(ctx, c.Name)
-	case "enable":
-		err = s.c.Source.Enable(ctx, c.Name, r.PostFormValue("sink"))
-	default:
-		return "", errNone
-	}
-	if err != nil {
-		return "", badRequest{err}
+	do := r.PathValue("do")
+	if err := s.command(r.Context(), do, c.Name, r.PostFormValue("sink")); err != nil {
+		return "", err
 	}
 	s.log(r, do, c.Name)
 	return fmt.Sprintf("%s?said=%s", pathTo("client", c.Name), do), nil
+}
+
+// command tells serve to do something with a client.
+func (s *Site) command(ctx context.Context, do, client, sink string) (err error) {
+	switch do {
+	case "run":
+		err = s.c.Source.Start(ctx, client)
+	case "pause":
+		err = s.c.Source.Pause(ctx, client)
+	case "resume":
+		err = s.c.Source.Resume(ctx, client)
+	case "enable":
+		err = s.c.Source.Enable(ctx, client, sink)
+	default:
+		return errNone
+	}
+	if err != nil {
+		err = badRequest{err}
+	}
+	return err
 }
 
 // log says in serve's log who did what.

@@ -21,6 +21,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Config is what a Site works with. Source and Token are needed.
@@ -137,6 +139,8 @@ var (
 // badRequest is what is wrong with what was asked for, for people.
 type badRequest struct{ error }
 
+func (b badRequest) Unwrap() error { return b.error }
+
 // seen answers with a page.
 func (s *Site) seen(see reader) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -187,7 +191,15 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, v view) 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.Copy(w, &page) // nobody to tell
+	_, _ = io.WriteString(w, strings.Map(printable, page.String())) // nobody to tell
+}
+
+// printable lets no page hold what steers a terminal, or is no character.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // fail says why there is no page.

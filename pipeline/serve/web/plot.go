@@ -39,8 +39,8 @@ type tick struct {
 	Anchor string
 }
 
-// name says which line is which.
-type name struct{ Class, Text string }
+// name says which line is which, with a piece of it.
+type name struct{ Class, Path, Text string }
 
 // values are the numbers of one line or row of bars. NaN is where there is none.
 type values struct {
@@ -88,12 +88,14 @@ func draw(id, title, unit string, times []time.Time, all ...values) plot {
 	for _, v := range all {
 		if v.Line {
 			p.Lines = append(p.Lines, shape{v.Class, p.line(v.Of, step, top)})
+			p.Names = append(p.Names, name{"lines " + v.Class, "M0 4H20", v.Name})
 		} else {
 			p.Bars = append(p.Bars, shape{v.Class, p.bars(v.Of, step, top)})
+			p.Names = append(p.Names, name{"bars " + v.Class, "M6 8V0h8v8z", v.Name})
 		}
-		if len(all) > 1 {
-			p.Names = append(p.Names, name{v.Class, v.Name})
-		}
+	}
+	if len(all) == 1 {
+		p.Names = nil // the title says it
 	}
 	return p
 }

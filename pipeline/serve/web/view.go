@@ -81,7 +81,7 @@ func (s *Site) setRefresh(w http.ResponseWriter, r *http.Request) {
 var templates = sync.OnceValue(func() *template.Template {
 	functions := template.FuncMap{
 		"count": diag.Count, "thousands": diag.Thousands, "many": many,
-		"utc": utc, "stamp": stamp, "ago": ago, "inZone": inZone, "took": took, "span": spoken,
+		"utc": utc, "stamp": stamp, "ago": ago, "inZone": inZone, "soFar": soFar, "took": took, "span": spoken,
 		"path": pathTo, "trigger": triggerWords, "result": resultWords,
 	}
 	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))

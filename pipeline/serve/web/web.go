@@ -73,17 +73,17 @@ type actor func(r *http.Request) (to string, err error)
 func (s *Site) Page() http.Handler {
 	inside := http.NewServeMux()
 	for path, see := range map[string]reader{
-		"GET /{$}":                               s.glance,
-		"GET /client/{client}":                   s.client,
-		"GET /client/{client}/rejects":           s.rejects,
-		"GET /client/{client}/rejects/{line}":    s.reject,
-		"POST /client/{client}/rejects/{line}":   s.reject, // with the data of people
-		"GET /run/{run}":                         s.run,
-		"GET /dead":                              s.dead,
-		"GET /dead/{client}/{seq}":               s.letter,
-		"POST /dead/{client}/{seq}":              s.letter, // with the data of people
-		"GET /ask/{do}":                          s.ask,
-		"GET /":                                  func(*http.Request) (view, error) { return view{}, errNone },
+		"GET /{$}":                             s.glance,
+		"GET /client/{client}":                 s.client,
+		"GET /client/{client}/rejects":         s.rejects,
+		"GET /client/{client}/rejects/{line}":  s.reject,
+		"POST /client/{client}/rejects/{line}": s.reject, // with the data of people
+		"GET /run/{run}":                       s.run,
+		"GET /dead":                            s.dead,
+		"GET /dead/{client}/{seq}":             s.letter,
+		"POST /dead/{client}/{seq}":            s.letter, // with the data of people
+		"GET /ask/{do}":                        s.ask,
+		"GET /":                                func(*http.Request) (view, error) { return view{}, errNone },
 	} {
 		inside.Handle(path, s.seen(see))
 	}

@@ -36,13 +36,24 @@ func inZone(t time.Time, zone *time.Location) string {
 func ago(now, t time.Time) string {
 	switch d := now.Sub(t); {
 	case d >= time.Minute:
-		return spoken(d) + " ago"
+		return spoken(rounded(d)) + " ago"
 	case d <= -time.Minute:
-		return "in " + spoken(-d)
+		return "in " + spoken(rounded(-d))
 	default:
 		return "now"
 	}
 }
+
+// rounded leaves out the minutes of hours.
+func rounded(d time.Duration) time.Duration {
+	if d >= 2*time.Hour {
+		return d.Round(time.Hour)
+	}
+	return d
+}
+
+// soFar is how long something goes on that began then.
+func soFar(now, began time.Time) string { return spoken(max(now.Sub(began), 0)) + " so far" }
 
 // spoken is a duration in its largest unit, or two where one would say too little.
 func spoken(d time.Duration) string {

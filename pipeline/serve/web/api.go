@@ -235,7 +235,7 @@ func (s *Site) apiLetter(r *http.Request) (any, error) {
 	default:
 		return nil, badRequest{fmt.Errorf("data is shown or left out, not %q", data)}
 	}
-	for _, v := range contentOf(l.Body, false).Values {
+	for _, v := range contentOf("", l.Body, false).Values {
 		out.Content = append(out.Content, apiValue{v.Path, v.Kind})
 	}
 	return out, nil

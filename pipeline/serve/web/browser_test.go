@@ -76,12 +76,13 @@ func TestChromiumFindsMistakes(t *testing.T) {
 		t.Skip("PIPELINE_CHROMIUM does not say where Chromium is, or PIPELINE_NODE_MODULES where playwright-core and axe-core are; .ci/run sets both")
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte(`<!DOCTYPE html><html><body><img src="x.png"><div style="width:500px">wide</div><script>1</script></body></html>`))
 	}))
 	defer server.Close()
 	cmd := exec.CommandContext(t.Context(), "node", "testdata/browser.mjs", modules, chromium, server.URL, "", t.TempDir(), "")
+	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -170,7 +170,7 @@ func (s *Site) letter(r *http.Request) (view, error) {
 	if show {
 		s.noteShown(r, client, "a dead letter, "+strconv.FormatUint(seq, 10)+",")
 	}
-	return view{template: "letter", Title: "A dead letter of " + l.Mapping, Here: "dead", Page: letterView{l, contentOf(l.Body, show)}}, nil
+	return view{template: "letter", Title: "A dead letter of " + l.Mapping, Here: "dead", Page: letterView{l, contentOf("The body", l.Body, show)}}, nil
 }
 
 func letterOf(r *http.Request) (client string, seq uint64, err error) {

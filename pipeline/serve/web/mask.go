@@ -5,6 +5,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -22,6 +23,7 @@ const (
 
 // content is what a record or body holds.
 type content struct {
+	Name   string // "The record"
 	Values []item
 	Cut    string // what is not shown, in words
 	Shown  bool   // values are as they are
@@ -36,13 +38,13 @@ type item struct {
 
 // contentOf takes a text apart. Without show nothing of what it says is in it, but
 // the names of its members.
-func contentOf(text []byte, show bool) content {
-	c := content{Shown: show}
+func contentOf(name string, text []byte, show bool) content {
+	c := content{Name: name, Shown: show}
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
 	v := opener{in: in, c: &c}
-	if !json.Valid(text) || v.value("", 0) != nil {
-		c = content{Shown: show}
+	if err := v.value("", 0); !json.Valid(text) || err != nil && !errors.Is(err, errEnough) {
+		c = content{Name: name, Shown: show}
 		c.add("", wholeKind(text), strings.ToValidUTF8(string(text[:min(len(text), maxShown)]), "�"))
 	}
 	return c
@@ -75,13 +77,16 @@ func (c *content) add(path, kind, text string) {
 	c.Values = append(c.Values, item{path, kind, text})
 }
 
-// opener reads JSON that is known to be right.
+// opener reads JSON.
 type opener struct {
 	in *json.Decoder
 	c  *content
 }
 
 func (o opener) value(path string, depth int) error {
+	if o.c.Cut != "" {
+		return errEnough
+	}
 	token, err := o.in.Token()
 	if err != nil {
 		return err

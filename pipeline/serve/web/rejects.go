@@ -122,7 +122,7 @@ func (s *Site) reject(r *http.Request) (view, error) {
 			v.cause = cause{Cause: pipeline.Cause{Code: l.Code, Field: l.Field, Reason: l.Reason, Page: l.Page, Item: l.Item, Line: l.Line}}
 			record, raw := l.Record()
 			v.Raw, v.Lost = raw, record == nil
-			v.Record, v.Key, v.Value = contentOf(record, show), contentOf(l.Key, show), contentOf(l.Value, show)
+			v.Record, v.Key, v.Value = contentOf("The record", record, show), contentOf("The key", l.Key, show), contentOf("The value that was refused", l.Value, show)
 		}
 		return errEnough
 	})

@@ -19,11 +19,10 @@ type lines struct {
 }
 
 func (s *Site) linesOf(c Client) lines {
-	l := lines{plan: c.Plan}
-	if c.Plan != nil {
-		l.files = s.c.Source.Files(c)
+	if c.Plan == nil || c.State == Wrong { // what runs is not what the file says now
+		return lines{}
 	}
-	return l
+	return lines{c.Plan, s.c.Source.Files(c)}
 }
 
 // of is the line of the column that a cause names, with the reason below it.

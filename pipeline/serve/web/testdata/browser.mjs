@@ -72,6 +72,7 @@ async function pages(width, dark) {
   await login(page);
   await check(page, "clients, renewing", width, dark);
   await page.click("text=Stop that");
+  await page.waitForSelector("text=Renew it by itself");
   for (const [what, path] of [
     ["clients", "/"], ["those that are ill", "/?state=ill"], ["client", "/client/acme"], ["client that is ill", "/client/globex"], ["client that is wrong", "/client/hooli.yaml"],
     ["run", "/run/run02abcdefg"], ["rejects", "/client/acme/rejects"], ["dead letters", "/dead?since=30d"], ["letter", "/dead/acme/1"], ["question", "/ask/drop?client=globex"],

@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"pipeline/serve/deliver":    {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
 	"pipeline/serve/history":    {"pipeline", "pipeline/diag", "pipeline/serve/engine"},
 	"pipeline/serve/observe":    {"pipeline", "pipeline/serve/engine", "pipeline/serve/history"},
-	"pipeline/serve/web":        {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
+	"pipeline/serve/web":        {"pipeline", "pipeline/diag", "pipeline/handover", "pipeline/serve", "pipeline/serve/deliver", "pipeline/serve/history"},
 	"bench/*":                   {"bench/measure"},
 }
 

@@ -273,6 +273,8 @@ func (p *Plan) Targets() []string {
 // SinkInfo is where rows go, for people.
 type SinkInfo struct {
 	Connector string
+	Name      string // tells the sinks of a mapping apart: "webhook", "webhook-2"
+	Rows      bool   // it takes rows one by one
 	Target    string // without what may be secret in it
 	Mode      string // replace, append or merge; empty where the sink has none
 }
@@ -280,8 +282,8 @@ type SinkInfo struct {
 // Sinks are where rows go, in the order of the mapping.
 func (p *Plan) Sinks() []SinkInfo {
 	var out []SinkInfo
-	for _, s := range p.sinks {
-		out = append(out, SinkInfo{Connector: s.connector.Name, Target: s.shown, Mode: s.options.String("mode")})
+	for i, s := range p.sinks {
+		out = append(out, SinkInfo{Connector: s.connector.Name, Name: p.sinkName(i), Rows: s.connector.Rows, Target: s.shown, Mode: s.options.String("mode")})
 	}
 	return out
 }

@@ -39,6 +39,10 @@ type RejectLine struct {
 	sha256 string // of what was too large to keep
 }
 
+// Record is the record as it was read, as JSON, or where raw is true as bytes that
+// are no JSON. It is nil where it was too large to keep.
+func (l *RejectLine) Record() (record []byte, raw bool) { return l.record, l.raw }
+
 // rejectKeys are the names in a line.
 var rejectKeys = []string{"mapping", "source", "page", "item", "line", "push", "key", "code", "field", "reason", "value", "record", "raw", "raw_base64", "offset", "bytes", "sha256"}
 

@@ -204,7 +204,7 @@ func describePlan(plan *pipeline.Plan) *planned {
 		p.Key = append(p.Key, plan.Columns()[i].Name)
 	}
 	for _, s := range plan.Sinks() {
-		p.Sinks = append(p.Sinks, planSink(s))
+		p.Sinks = append(p.Sinks, planSink{s.Connector, s.Target, s.Mode})
 	}
 	p.Rejects.Path, p.Rejects.Max = plan.RejectFile(), plan.MostRejects()
 	return p

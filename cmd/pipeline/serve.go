@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"pipeline/pipeline/serve/engine"
 	"pipeline/pipeline/serve/observe"
 	"pipeline/pipeline/serve/receive"
+	"pipeline/pipeline/serve/web"
 )
 
 // serveFlags are the flags of serve.
@@ -240,7 +242,15 @@ func (a *app) serveOn(ctx context.Context, f serveFlags, listener net.Listener, 
 		},
 	})
 	w.service.Store(service)
-	err = a.answerAndRun(ctx, service, listener, config, srv.Handlers{Hooks: hooks, API: service.API(token), Metrics: w.metrics})
+	site := web.New(web.Config{
+		Source: web.Live{Reader: w.reader, Service: service, Deliveries: out.Deliveries, Recorder: w.recorder},
+		Token:  token, AuthHeader: f.authHeader, TrustProxy: f.proxies, Status: service.Status(), Log: log,
+	})
+	var metrics http.Handler = w.metrics
+	if !f.metricsOpen {
+		metrics = site.Bearer(metrics)
+	}
+	err = a.answerAndRun(ctx, service, listener, config, srv.Handlers{Hooks: hooks, API: site.API(), Page: site.Page(), Metrics: metrics})
 	if errors.Is(err, srv.ErrCut) {
 		log.Warn(err.Error())
 		err = nil

@@ -20,7 +20,7 @@ import (
 // asked answers a question of a program.
 type asked func(r *http.Request) (any, error)
 
-// API answers below /api/v1/. What it does not know it leaves to Config.API.
+// API answers below /api/v1/.
 func (s *Site) API() http.Handler {
 	mux := http.NewServeMux()
 	for path, do := range map[string]asked{
@@ -50,23 +50,22 @@ func (s *Site) API() http.Handler {
 			answer(w, status, out)
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if s.c.API == nil {
-			answer(w, http.StatusNotFound, apiError{"there is no such path in this API; docs/page.md has those that there are"})
-			return
-		}
-		s.c.API.ServeHTTP(w, r)
+	if s.c.Status != nil {
+		mux.Handle("GET /api/v1/status", s.c.Status)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusNotFound, apiError{"there is no such path in this API; docs/page.md has those that there are"})
 	})
-	return s.bearer(mux)
+	return s.Bearer(mux)
 }
 
 type apiError struct {
 	Error string `json:"error"`
 }
 
-// bearer lets in who has the token. A cookie is of no use here, so that no other
+// Bearer lets in who has the token. A cookie is of no use here, so that no other
 // site can make a browser ask.
-func (s *Site) bearer(next http.Handler) http.Handler {
+func (s *Site) Bearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		from := s.from(r)

@@ -16,7 +16,7 @@ import (
 func newProgram(t *testing.T, f *fake) *visit {
 	t.Helper()
 	rest := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("the service has " + r.URL.Path)) })
-	s := web.New(web.Config{Source: f, Token: secret, Now: clock, API: rest})
+	s := web.New(web.Config{Source: f, Token: secret, Now: clock, Status: rest})
 	return &visit{t: t, handler: s.API(), peer: "192.0.2.7:1", header: http.Header{"Authorization": {"Bearer " + secret}}, cookies: map[string]*http.Cookie{}}
 }
 

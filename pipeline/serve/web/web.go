@@ -35,8 +35,8 @@ type Config struct {
 	AuthHeader string
 	TrustProxy []netip.Prefix
 
-	// API answers the paths below /api/v1/ that this package does not. It may be nil.
-	API http.Handler
+	// Status answers /api/v1/status. It may be nil.
+	Status http.Handler
 
 	Log *slog.Logger     // nil: nobody is told
 	Now func() time.Time // nil: time.Now

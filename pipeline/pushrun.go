@@ -35,8 +35,9 @@ type pushed struct {
 	Seq     uint64    `json:"seq"`     // of the last push that it read
 }
 
-// pushing is what a push run reads.
-type pushing struct {
+// PushRange is what a push run reads, and its start: with the same state before, the
+// same range makes the same bytes.
+type PushRange struct {
 	Started time.Time `json:"started"`
 	After   uint64    `json:"after"`
 	UpTo    uint64    `json:"up_to"`
@@ -44,7 +45,7 @@ type pushing struct {
 
 // pushRun is a run of what was pushed.
 type pushRun struct {
-	pushing
+	PushRange
 	inbox   boundedInbox
 	page    uint64 // the push of the page that was admitted last
 	repeats bool   // reading ended before a key that came again
@@ -65,15 +66,31 @@ func PushedIn(dir string) (seq uint64, known bool, err error) {
 // folder: it has to be gone on with before anything else is run.
 func PushInterrupted(dir string) (bool, error) {
 	var at pushed
-	var going pushing
+	var going PushRange
 	if err := errors.Join(at.load(dir), going.load(dir)); err != nil {
 		return false, err
 	}
 	return going.interrupted(at), nil
 }
 
+// RedoPush lets the next push run by the state in a folder be one that was begun by
+// another node. follows is false where it does not begin where that state ends.
+func RedoPush(dir string, p PushRange) (follows bool, err error) {
+	var at pushed
+	if err := at.load(dir); err != nil {
+		return false, err
+	}
+	if !at.Started.IsZero() && (p.After != at.Seq || !p.Started.After(at.Started)) {
+		return false, nil
+	}
+	if err := makeState(dir); err != nil {
+		return false, err
+	}
+	return true, saveJSON(filepath.Join(dir, pushingFile), p)
+}
+
 // interrupted reports whether that run did not come to its end.
-func (p *pushing) interrupted(last pushed) bool {
+func (p *PushRange) interrupted(last pushed) bool {
 	return !p.Started.IsZero() && !p.Started.Equal(last.Started)
 }
 
@@ -108,6 +125,11 @@ func (r *run) keepPushed(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.o.PushBegins != nil && !r.push.nothing() {
+		if err := r.o.PushBegins(ctx, r.push.PushRange); err != nil {
+			return err
+		}
+	}
 	r.push.inbox = boundedInbox{Inbox: r.o.Pushed}
 	r.push.reached = r.push.After
 	world := *r.o.World
@@ -139,11 +161,11 @@ func (r *run) newPush(ctx context.Context, last pushed) error {
 	if upTo < after {
 		return fmt.Errorf("the store has pushes up to %d, and the last run has read number %d: it is not the store that it was; remove %s to map all that this one has", upTo, after, filepath.Join(r.kept.dir, PushedFile))
 	}
-	r.push.pushing = pushing{Started: started, After: after, UpTo: upTo}
+	r.push.PushRange = PushRange{Started: started, After: after, UpTo: upTo}
 	if r.push.UpTo == after {
 		return nil
 	}
-	return saveJSON(filepath.Join(r.kept.dir, pushingFile), r.push.pushing)
+	return saveJSON(filepath.Join(r.kept.dir, pushingFile), r.push.PushRange)
 }
 
 // nothing reports whether there is nothing to read.
@@ -266,6 +288,6 @@ func (p *pushed) load(dir string) error {
 	return loadJSON(filepath.Join(dir, PushedFile), p, "how far runs of what was pushed got", "to map all of it that is kept again")
 }
 
-func (p *pushing) load(dir string) error {
+func (p *PushRange) load(dir string) error {
 	return loadJSON(filepath.Join(dir, pushingFile), p, "which pushes a run was mapping", "where no run was interrupted")
 }

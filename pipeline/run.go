@@ -37,6 +37,9 @@ type RunOptions struct {
 	// where State does not say. It may be nil.
 	Pushed      Inbox
 	PushedAfter uint64
+	// PushBegins is told what a run of what was pushed reads, before it has any
+	// effect; the run ends with its error. It may be nil.
+	PushBegins func(context.Context, PushRange) error
 	// AllowDeletes lets more than a fifth of the known rows be deleted at once.
 	AllowDeletes bool
 	// Share, where it is not nil, is that of all runs of this process.

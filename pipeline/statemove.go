@@ -49,15 +49,8 @@ func (p *Plan) Export(dir string, tapes bool, w io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	out := tar.NewWriter(w)
-	head, err := json.Marshal(manifest{Version: stateVersion, Mapping: p.name, Source: p.From(), Exported: time.Now().UTC().Truncate(time.Second)})
-	if err != nil {
+	if err := p.addManifest(out); err != nil {
 		return err
-	}
-	if err := out.WriteHeader(&tar.Header{Name: manifestFile, Mode: 0o600, Size: int64(len(head))}); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	if _, err := out.Write(head); err != nil {
-		return fmt.Errorf("write the state: %w", err)
 	}
 	if err := addFile(out, PositionFile, filepath.Join(dir, PositionFile)); err != nil {
 		return err
@@ -131,12 +124,9 @@ type Import struct {
 
 // OpenImport unpacks an archive beside the state in dir, which has to be held.
 func (p *Plan) OpenImport(dir string, r io.Reader) (_ *Import, err error) {
-	i := &Import{dir: dir, from: filepath.Join(dir, importFolder)}
-	if err := os.RemoveAll(i.from); err != nil {
-		return nil, fmt.Errorf("remove %s: %w", i.from, cause(err))
-	}
-	if err := os.Mkdir(i.from, 0o700); err != nil {
-		return nil, fmt.Errorf("make %s: %w", i.from, cause(err))
+	i, err := newImport(dir)
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -147,23 +137,42 @@ func (p *Plan) OpenImport(dir string, r io.Reader) (_ *Import, err error) {
 	if err := i.manifest(p, in); err != nil {
 		return nil, err
 	}
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("the archive is damaged: %w", err)
-		}
-		if err := i.file(h, in); err != nil {
-			return nil, err
-		}
+	if err := i.unpack(in, []string{PositionFile, LedgerFile, tapeLast, tapeUnfinish}); err != nil {
+		return nil, err
 	}
 	if i.Position, err = p.PositionIn(i.from); err != nil {
 		return nil, err
 	}
 	i.Receivers, err = p.ReceiversIn(filepath.Join(i.from, LedgerFile))
 	return i, err
+}
+
+// newImport makes the empty folder that an archive is unpacked in.
+func newImport(dir string) (*Import, error) {
+	i := &Import{dir: dir, from: filepath.Join(dir, importFolder)}
+	if err := os.RemoveAll(i.from); err != nil {
+		return nil, fmt.Errorf("remove %s: %w", i.from, cause(err))
+	}
+	if err := os.Mkdir(i.from, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", i.from, cause(err))
+	}
+	return i, nil
+}
+
+// unpack unpacks what comes behind the manifest, of the files that there may be.
+func (i *Import) unpack(in *tar.Reader, may []string) error {
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the archive is damaged: %w", err)
+		}
+		if err := i.file(h, in, may); err != nil {
+			return err
+		}
+	}
 }
 
 func (i *Import) manifest(p *Plan, in *tar.Reader) error {
@@ -188,8 +197,8 @@ func (i *Import) manifest(p *Plan, in *tar.Reader) error {
 }
 
 // file unpacks one file, of those that there may be.
-func (i *Import) file(h *tar.Header, in io.Reader) error {
-	if h.Typeflag != tar.TypeReg || !slices.Contains([]string{PositionFile, LedgerFile, tapeLast, tapeUnfinish}, h.Name) || slices.Contains(i.Files, h.Name) {
+func (i *Import) file(h *tar.Header, in io.Reader, may []string) error {
+	if h.Typeflag != tar.TypeReg || !slices.Contains(may, h.Name) || slices.Contains(i.Files, h.Name) {
 		return fmt.Errorf("the archive has %q, which no export has", h.Name)
 	}
 	path := filepath.Join(i.from, h.Name)

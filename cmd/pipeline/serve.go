@@ -210,6 +210,7 @@ func (a *app) serveFolder(ctx context.Context, f serveFlags) error {
 		}
 	}()
 	a.engine.ShareLimits(rest.LimitsFolder)
+	a.shareCluster(f, e)
 	return a.serveOn(ctx, f, listener, config, e, log)
 }
 

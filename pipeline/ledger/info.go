@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 )
 
@@ -36,17 +39,41 @@ func (l *Ledger) Sinks() (found []SinkInfo, err error) {
 // Snapshot writes the ledger as it is now into a new file at path, durable when
 // it returns nil.
 func (l *Ledger) Snapshot(path string) error {
+	if err := snapshot(context.Background(), l.db, path); err != nil {
+		return l.errorf(err)
+	}
+	return nil
+}
+
+// Copy writes the SQLite file at from as it is now, a ledger or one of versions, into
+// a new file at to, durable when it returns nil.
+func Copy(ctx context.Context, from, to string) error {
+	dsn, err := dataSource(from)
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err == nil {
+		err = errors.Join(snapshot(ctx, db, to), db.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", from, cause(err))
+	}
+	return nil
+}
+
+func snapshot(ctx context.Context, db *sql.DB, path string) error {
 	// SQLite fills an empty file, which it could not make for its owner alone.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return l.errorf(err)
+		return err
 	}
-	_, err = l.db.Exec(`VACUUM INTO ?`, path)
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, path)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return l.errorf(errors.Join(err, os.Remove(path)))
+		return errors.Join(err, os.Remove(path))
 	}
 	return nil
 }

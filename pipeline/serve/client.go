@@ -41,6 +41,8 @@ type status struct {
 	trouble map[Trigger]trouble // by BySchedule (of all pulls) and ByPush
 	paused  bool
 	pushed  uint64 // how far runs of what was pushed got
+
+	handover string // why what another node kept cannot be taken over; empty: it can
 }
 
 type running struct {
@@ -163,6 +165,9 @@ func (c *client) live(ctx context.Context) {
 				s.c.Recorder.Add(history.Event{Kind: history.LeaseTaken, Mapping: name})
 			}
 			w := newWorker(c, name)
+			if err := w.begin(ctx); err != nil {
+				return err
+			}
 			return w.work(ctx, stop)
 		})
 		if err != nil && stop.Err() == nil {
@@ -184,6 +189,7 @@ type worker struct {
 	newest     uint64    // push that there is
 	since      time.Time // the first that waits was seen
 	arrived    chan uint64
+	keeper     *keeper // nil: nobody else could take over
 }
 
 // reached is the value that says how far runs of what was pushed got.
@@ -194,13 +200,32 @@ type reached struct {
 
 func newWorker(c *client, name string) *worker {
 	e := c.service.c.Engine
-	return &worker{
+	w := &worker{
 		client: c, name: name, arrived: make(chan uint64, 1),
 		scheduled:  cursor[ran]{engine: e, bucket: engine.Cursors, name: "schedule." + name},
 		reconciled: cursor[ran]{engine: e, bucket: engine.Cursors, name: "reconcile." + name},
 		cursor:     cursor[reached]{engine: e, bucket: engine.Cursors, name: "pushed." + name},
 		shown:      cursor[Client]{engine: e, bucket: engine.Cursors, name: "client." + name},
 	}
+	if !c.service.c.Alone && w.mapping().State != "" {
+		w.keeper = newKeeper(c.service, name)
+	}
+	return w
+}
+
+// begin takes over what the node before has left.
+func (w *worker) begin(ctx context.Context) error {
+	if w.keeper == nil {
+		return nil
+	}
+	err := w.keeper.takeOver(ctx, w.mapping())
+	w.change(func(st *status) {
+		st.handover = ""
+		if err != nil && ctx.Err() == nil {
+			st.handover = err.Error()
+		}
+	})
+	return err
 }
 
 const (
@@ -237,9 +262,43 @@ func (w *worker) work(ctx, stop context.Context) error {
 			continue
 		}
 		w.show(ctx)
-		w.idle(stop, wait)
+		rest, err := w.saveDue(ctx)
+		if err != nil {
+			return err
+		}
+		w.idle(stop, min(wait, rest))
 	}
-	return context.Cause(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return w.save(ctx) // before the lease is given back
+}
+
+// saveDue keeps the state for the other nodes, where it is time to, and returns how
+// long that has time else.
+func (w *worker) saveDue(ctx context.Context) (wait time.Duration, err error) {
+	if w.keeper == nil {
+		return glance, nil
+	}
+	due, wait := w.keeper.due(time.Now())
+	if due {
+		return glance, w.save(ctx)
+	}
+	return wait, nil
+}
+
+// save keeps the state for the other nodes, where it has changed. Its error is that the
+// mapping is somebody else's; others are tried again.
+func (w *worker) save(ctx context.Context) error {
+	if w.keeper == nil || !w.keeper.changed {
+		return nil
+	}
+	err := w.keeper.save(ctx, w.mapping())
+	if err == nil || errors.Is(err, engine.ErrConflict) {
+		return err
+	}
+	w.service.c.Log.Warn("the state is not kept for the other nodes", "mapping", w.name, "error", err.Error())
+	return nil
 }
 
 // idle waits for something to do.

@@ -159,6 +159,8 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 		if ill.token {
 			out.Retry = time.Time{}
 		}
+	case st.handover != "":
+		out.State, out.Why, out.Next = Ill, st.handover, "the other nodes go on with it; docs/cluster.md says what helps"
 	case bad != nil:
 		out.State, out.Why, out.Diags = Wrong, bad.Problems(), bad.Diags
 		out.Next = "mend " + c.file + "; until then the mapping runs as it was"

@@ -127,6 +127,11 @@ func (w *worker) pushJob(ctx context.Context, m *Mapping, now time.Time) (*job, 
 	case w.newest = <-w.arrived:
 	default:
 	}
+	if w.keeper != nil {
+		if err := w.keeper.redo(m.State); err != nil {
+			return nil, err
+		}
+	}
 	interrupted, err := pipeline.PushInterrupted(m.State)
 	switch {
 	case err != nil:

@@ -37,6 +37,11 @@ func (w *worker) do(ctx, stop context.Context, j *job) error {
 			return nil // it is asked for still
 		}
 	}
+	if j.trigger != ByPush { // what another node would do once more after this are runs of pushes only
+		if err := w.save(ctx); err != nil {
+			return err
+		}
+	}
 	if j.trigger == ByPush || j.mapping.Credential == "" {
 		return w.run(ctx, j)
 	}
@@ -77,6 +82,9 @@ func (w *worker) run(ctx context.Context, j *job) error {
 	}
 	if j.trigger == ByPush {
 		o.Pushed, o.PushedAfter = receive.Inbox(s.c.Engine, w.name), w.cursor.value.Seq
+		if w.keeper != nil {
+			o.PushBegins = w.keeper.begins
+		}
 	}
 	report, err := m.Plan.Run(ctx, o)
 
@@ -89,7 +97,14 @@ func (w *worker) run(ctx context.Context, j *job) error {
 	w.ended(ctx, last, int(calls.Load()))
 	log.Info("run ends", "result", string(last.Result), "took", last.Ended.Sub(began).Round(time.Millisecond).String(),
 		"read", report.Read, "written", report.Written, "rejected", report.Rejected, "late", report.Late, "doubled", report.Doubled, "missed", report.Missed, "calls", calls.Load(), "error", last.Error)
-	return w.keep(ctx, j, began, report, err)
+	if errors.Is(err, engine.ErrConflict) {
+		return err // somebody else works for the mapping
+	}
+	if err := w.keep(ctx, j, began, report, err); err != nil || w.keeper == nil || j.trigger == ByPush {
+		return err
+	}
+	w.keeper.changed = true
+	return w.save(ctx)
 }
 
 // ended keeps in the history how a run ended.
@@ -108,7 +123,7 @@ func (w *worker) ended(ctx context.Context, last *LastRun, calls int) {
 func resultOf(r pipeline.Report, err error) Result {
 	var stopped *pipeline.Stopped
 	switch {
-	case errors.As(err, &stopped), errors.Is(err, context.Canceled), errors.Is(err, errLeaseLost):
+	case errors.As(err, &stopped), errors.Is(err, context.Canceled), errors.Is(err, errLeaseLost), errors.Is(err, engine.ErrConflict):
 		return Stopped
 	case err != nil:
 		return Failed

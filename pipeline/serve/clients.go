@@ -169,7 +169,7 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 	default:
 		out.State, out.Why = st.pace(m, now, oldest)
 	}
-	if !st.works && !c.service.c.Alone {
+	if !st.works && !c.service.c.Alone && st.handover == "" {
 		return c.elsewhere(ctx, out)
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -42,7 +43,7 @@ func (a *app) served(f serveFlags, out *deliveries) srv.Loader {
 		mappings := make([]srv.Mapping, len(names))
 		for i, c := range all {
 			m := a.servedOne(c, f, out)
-			m.Reads, m.Needs, m.Hash = read[i].reads(), slices.Sorted(maps.Keys(read[i].there)), read[i].hash()
+			m.Reads, m.Needs, m.Hash = read[i].reads(), slices.Sorted(maps.Keys(read[i].there)), read[i].hash(f.dir)
 			mappings[i] = m
 		}
 		return mappings
@@ -165,14 +166,20 @@ func (r filesRead) files() *pipeline.Files {
 
 func (r filesRead) reads() []string { return slices.Sorted(maps.Keys(r.content)) }
 
-// hash is one of all that was read.
-func (r filesRead) hash() string {
+// hash is one of all that was read. It is the same for a copy of the folder elsewhere.
+func (r filesRead) hash(dir string) string {
+	inside := func(name string) string {
+		if rel, err := filepath.Rel(dir, name); err == nil {
+			return rel
+		}
+		return name
+	}
 	var all bytes.Buffer
 	for _, name := range r.reads() {
-		fmt.Fprintf(&all, "%s %x\n", name, r.content[name])
+		fmt.Fprintf(&all, "%s %x\n", inside(name), r.content[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.there)) {
-		fmt.Fprintf(&all, "%s %t\n", name, r.there[name])
+		fmt.Fprintf(&all, "%s %t\n", inside(name), r.there[name])
 	}
 	sum := sha256.Sum256(all.Bytes())
 	return hex.EncodeToString(sum[:8])

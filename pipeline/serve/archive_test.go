@@ -183,3 +183,31 @@ func TestTakeOverDamaged(t *testing.T) {
 	})
 }
 
+
+// A folder that is not the same everywhere is said by all, as long as it is so.
+func TestFoldersDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.mapping("m", "pushed only")
+		a, _, endA := h.node("a")
+		time.Sleep(5 * time.Second)
+		before := h.dir
+		h.dir = t.TempDir()
+		h.mapping("m", "pushed only, and newer")
+		b, _, endB := h.node("b")
+		time.Sleep(30 * time.Second)
+		for _, s := range []*Service{a, b} {
+			if c := h.client(s, "m.yaml"); c.State != Wrong || c.Why != "node b has it in another version than node a, which runs it" {
+				t.Errorf("it is %s: %s", c.State, c.Why)
+			}
+		}
+		h.mapping("m", "pushed only")
+		time.Sleep(30 * time.Second)
+		if c := h.client(b, "m.yaml"); c.State != Healthy {
+			t.Errorf("it is %s: %s", c.State, c.Why)
+		}
+		h.dir = before
+		check(t, endA())
+		check(t, endB())
+	})
+}

@@ -22,7 +22,7 @@ type State string
 // How clients are. Of several that hold it is the first.
 const (
 	Ill     State = "ill"     // runs fail: somebody has to do something
-	Wrong   State = "wrong"   // its file has mistakes; what was there before runs on
+	Wrong   State = "wrong"   // its file has mistakes; what was there before runs on; or other nodes have another one
 	Late    State = "late"    // something is due, and did not happen or end
 	Running State = "running" //
 	Paused  State = "paused"  // by hand
@@ -168,6 +168,9 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 		out.State, out.Why = Paused, "it was paused by hand"
 	default:
 		out.State, out.Why = st.pace(m, now, oldest)
+		if why := c.service.differs(ctx, m, now); why != "" && st.works && out.State != Late {
+			out.State, out.Why, out.Next = Wrong, why, "copy the folder of the mappings to all nodes: whoever takes it over runs its own"
+		}
 	}
 	if !st.works && !c.service.c.Alone && st.handover == "" {
 		return c.elsewhere(ctx, out)

@@ -107,6 +107,9 @@ const lookEvery = 2 * time.Second
 func (s *Service) Run(ctx context.Context) error {
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	if !s.c.Alone {
+		s.working.Go(func() { s.tell(ctx) })
+	}
 	for first := true; ctx.Err() == nil; first = false {
 		changes, err := s.files.look(first)
 		if err != nil {

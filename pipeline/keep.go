@@ -101,7 +101,10 @@ func (r *run) keep(ctx context.Context) error {
 	if r.o.Replay {
 		return r.replayTape()
 	}
-	return r.recordTape()
+	if err := r.recordTape(); err != nil {
+		return err
+	}
+	return r.beginMirror(ctx)
 }
 
 // makeState makes a mapping's state folder. What is in it is people's data: for
@@ -219,7 +222,7 @@ func (r *run) tape() Tape {
 	if r.kept.tape == nil {
 		return nil
 	}
-	counted := &countedTape{Tape: ownTape{r.kept.tape}, hits: &r.kept.hits}
+	counted := &countedTape{Tape: r.mirrored(), hits: &r.kept.hits}
 	if r.o.Share == nil || r.kept.replay {
 		return counted
 	}
@@ -232,7 +235,7 @@ func (r *run) tape() Tape {
 	if !token.RenewAt.IsZero() {
 		account = token.Source // the token changes while runs go on, the account does not
 	}
-	shared := r.o.Share.join(r.kept.identity+"\x00"+account, ownTape{r.kept.tape})
+	shared := r.o.Share.join(r.kept.identity+"\x00"+account, r.mirrored())
 	r.leave = shared.leave
 	counted.Tape = shared
 	return counted

@@ -40,6 +40,8 @@ type RunOptions struct {
 	// PushBegins is told what a run of what was pushed reads, before it has any
 	// effect; the run ends with its error. It may be nil.
 	PushBegins func(context.Context, PushRange) error
+	// Mirror keeps what is fetched for other nodes. It may be nil.
+	Mirror Mirror
 	// AllowDeletes lets more than a fifth of the known rows be deleted at once.
 	AllowDeletes bool
 	// Share, where it is not nil, is that of all runs of this process.

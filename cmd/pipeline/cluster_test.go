@@ -353,6 +353,11 @@ func TestClusterLosesNodes(t *testing.T) {
 	}
 	t.Logf("acked %d (after %d tries that were not taken), lost %d, doubled %d; %d came again with their key; worst window %d of %d calls",
 		acked, pushes.again.Load(), lost, doubled, target.repeated, calls.worst(per), limit)
+	_, twice := source.counts()
+	t.Logf("%d of %d calls were made twice", len(twice), calls.count())
+	if len(twice) > 10*kills {
+		t.Errorf("%d calls were made again: what a dead node had fetched was lost", len(twice))
+	}
 	if lost > 0 || doubled > 0 || calls.worst(per) > limit {
 		t.Errorf("lost %d, doubled %d, worst window %d of %d", lost, doubled, calls.worst(per), limit)
 	}

@@ -45,16 +45,17 @@ const (
 
 // archive is the value that says what is kept of a mapping's state.
 type archive struct {
-	N       uint64               `json:"n"`                // one more with each change of this value
-	Version uint64               `json:"version"`          // of the newest archive, the N that it came with; 0: there is none
-	Chunks  int                  `json:"chunks"`           //
-	Sum     string               `json:"sha256"`           // of all chunks
-	Saved   time.Time            `json:"saved,omitzero"`   //
-	Folder  string               `json:"folder"`           // whose state is the newest: that of who works, or has worked
-	Node    string               `json:"node"`             // … and who that is, for people
-	Begun   []pipeline.PushRange `json:"begun,omitempty"`  // runs of pushes since then
-	Before  uint64               `json:"before,omitempty"` // the version that is to be removed …
-	Pieces  int                  `json:"pieces,omitempty"` // … and how many chunks it had
+	N        uint64               `json:"n"`                  // one more with each change of this value
+	Version  uint64               `json:"version"`            // of the newest archive, the N that it came with; 0: there is none
+	Chunks   int                  `json:"chunks"`             //
+	Sum      string               `json:"sha256"`             // of all chunks
+	Saved    time.Time            `json:"saved,omitzero"`     //
+	Folder   string               `json:"folder"`             // whose state is the newest: that of who works, or has worked
+	Node     string               `json:"node"`               // … and who that is, for people
+	Begun    []pipeline.PushRange `json:"begun,omitempty"`    // runs of pushes since then
+	Fetching *fetching            `json:"fetching,omitempty"` // a pull that did not come to its end
+	Before   uint64               `json:"before,omitempty"`   // the version that is to be removed …
+	Pieces   int                  `json:"pieces,omitempty"`   // … and how many chunks it had
 }
 
 // keeper keeps the state of a mapping, while this process works for it.
@@ -104,6 +105,11 @@ func (k *keeper) takeOver(ctx context.Context, m *Mapping) error {
 		}
 		if err := k.restore(ctx, m, was); err != nil {
 			return fmt.Errorf("take over the state that node %s kept: %w", was.Node, err)
+		}
+		if was.Fetching != nil {
+			if err := k.fill(ctx, m, was.Fetching); err != nil {
+				return fmt.Errorf("take over what node %s has fetched: %w", was.Node, err)
+			}
 		}
 		if err := writeFolderID(file, folderID{now.Folder}); err != nil {
 			return err
@@ -225,6 +231,9 @@ func (k *keeper) save(ctx context.Context, m *Mapping) error {
 	done, known, err := pipeline.PushedIn(m.State)
 	if err != nil {
 		return err
+	}
+	if !pipeline.Fetching(m.State) {
+		now.Fetching = nil
 	}
 	now.Begun = slices.DeleteFunc(slices.Clone(was.Begun), func(p pipeline.PushRange) bool { return known && p.After < done })
 	if err := k.move(ctx, now); err != nil {

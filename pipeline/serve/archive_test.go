@@ -183,7 +183,6 @@ func TestTakeOverDamaged(t *testing.T) {
 	})
 }
 
-
 // A folder that is not the same everywhere is said by all, as long as it is so.
 func TestFoldersDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -86,6 +86,9 @@ func (w *worker) run(ctx context.Context, j *job) error {
 			o.PushBegins = w.keeper.begins
 		}
 	}
+	if w.keeper != nil {
+		o.Mirror = &pages{keeper: w.keeper}
+	}
 	report, err := m.Plan.Run(ctx, o)
 
 	last := &LastRun{ID: id, Trigger: j.trigger, Result: resultOf(report, err), Started: began, Ended: time.Now(), Report: report}

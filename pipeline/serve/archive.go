@@ -124,10 +124,11 @@ func readFolderID(file string) (id folderID, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return id, nil
 	}
-	if err == nil && json.Unmarshal(src, &id) != nil {
-		return folderID{}, nil // it was cut off: the folder is taken for another one's
+	if err != nil {
+		return id, err
 	}
-	return id, err
+	_ = json.Unmarshal(src, &id) // where it is none, the folder is taken for another one's
+	return id, nil
 }
 
 func writeFolderID(file string, id folderID) error {

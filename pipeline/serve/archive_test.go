@@ -89,6 +89,9 @@ func TestTakeOver(t *testing.T) {
 		wire.off.Store(false)
 		h.push("m", "five")
 		time.Sleep(time.Second)
+		if c := h.client(a, "m.yaml"); c.Pushes != 0 || c.Node != "b" {
+			t.Errorf("a says that %d wait on node %s", c.Pushes, c.Node)
+		}
 		if len(h.rows) != 1 || !strings.HasPrefix(h.rows[0], "m five ") {
 			t.Errorf("b made %q", h.rows)
 		}

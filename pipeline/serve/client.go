@@ -259,12 +259,18 @@ func (w *worker) work(ctx, stop context.Context) error {
 			if err := w.do(ctx, stop, job); err != nil {
 				return err
 			}
+			if _, err := w.saveDue(ctx); err != nil {
+				return err
+			}
 			continue
 		}
 		w.show(ctx)
 		rest, err := w.saveDue(ctx)
 		if err != nil {
 			return err
+		}
+		if !w.service.c.Alone && time.Since(w.shownAt) < showEvery { // there may be news by then
+			rest = min(rest, showEvery)
 		}
 		w.idle(stop, min(wait, rest))
 	}

@@ -147,6 +147,9 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 	if st.running != nil {
 		out.Running, out.Began, out.Reading = running.trigger, running.since, &running.report
 	}
+	if !st.works && !c.service.c.Alone {
+		st.pushed = c.reachedElsewhere(ctx, out.Name)
+	}
 	var oldest time.Time
 	out.Pushes, oldest = c.waiting(ctx, m, st.pushed)
 	out.Rejects = c.openRejects(m)
@@ -206,6 +209,13 @@ func (st *status) pace(m *Mapping, now, oldest time.Time) (State, string) {
 		return Late, fmt.Sprintf("what was pushed at %s is not mapped yet", clock(oldest))
 	}
 	return Healthy, ""
+}
+
+// reachedElsewhere is how far runs of what was pushed got on the node that works.
+func (c *client) reachedElsewhere(ctx context.Context, mapping string) uint64 {
+	there := cursor[reached]{engine: c.service.c.Engine, bucket: engine.Cursors, name: "pushed." + mapping}
+	_ = there.load(ctx) // that the engine is unwell, its own state says
+	return there.value.Seq
 }
 
 // waiting is how much of what was pushed is not mapped, and since when.

@@ -91,7 +91,7 @@ func (s *Site) client(r *http.Request) (view, error) {
 // notRuns are the events that the list of runs does not have.
 var notRuns = []history.Kind{
 	history.MappingLoaded, history.MappingWrong, history.MappingGone, history.DeadLetter, history.DeadReplayed, history.DeadDropped,
-	history.DestinationDisabled, history.DestinationEnabled, history.TokenRefused, history.SourceSilent, history.LeaseTaken, DataShown,
+	history.DestinationDisabled, history.DestinationEnabled, history.TokenRefused, history.SourceSilent, history.LeaseTaken, history.DataShown,
 }
 
 // plots are the numbers of a client over time. Those that it cannot have are left

@@ -397,6 +397,7 @@ func TestButtons(t *testing.T) {
 			continue
 		}
 		contains(t, do, v.see(got.header.Get("Location")), says)
+		lacks(t, do, v.get(got.header.Get("Location")).body, "http-equiv", `value="/client/acme?said`) // it is said once
 	}
 	slices.Sort(f.told)
 	if want := []string{"enable acme webhook", "pause acme", "resume acme", "run acme"}; !slices.Equal(f.told, want) {

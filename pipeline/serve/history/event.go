@@ -40,6 +40,7 @@ const (
 	TokenRefused        Kind = "token-refused"        // by the source
 	SourceSilent        Kind = "source-silent"        // it sent nothing for long
 	LeaseTaken          Kind = "lease-taken"          // this node took over from another one
+	DataShown           Kind = "data-shown"           // somebody asked for the data of people; its text says who
 	Audit               Kind = "audit"                // what the engine's audit found; an empty text: all is well again
 )
 

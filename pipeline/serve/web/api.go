@@ -230,7 +230,7 @@ func (s *Site) apiLetter(r *http.Request) (any, error) {
 	case "":
 	case "shown":
 		out.Body = l.Body
-		s.c.Source.Note(history.Event{Kind: DataShown, At: s.c.Now(), Mapping: client, Text: "a dead letter, " + strconv.FormatUint(seq, 10) + ", was shown to a program with the token"})
+		s.c.Source.Note(history.Event{Kind: history.DataShown, At: s.c.Now(), Mapping: client, Text: "a dead letter, " + strconv.FormatUint(seq, 10) + ", was shown to a program with the token"})
 	default:
 		return nil, badRequest{fmt.Errorf("data is shown or left out, not %q", data)}
 	}

@@ -91,7 +91,7 @@ func (s *Site) client(r *http.Request) (view, error) {
 // notRuns are the events that the list of runs does not have.
 var notRuns = []history.Kind{
 	history.MappingLoaded, history.MappingWrong, history.MappingGone, history.DeadLetter, history.DeadReplayed, history.DeadDropped,
-	history.DestinationDisabled, history.DestinationEnabled, history.TokenRefused, history.SourceSilent, history.LeaseTaken, DataShown,
+	history.DestinationDisabled, history.DestinationEnabled, history.TokenRefused, history.SourceSilent, history.LeaseTaken, history.DataShown,
 }
 
 // plots are the numbers of a client over time. Those that it cannot have are left
@@ -129,7 +129,7 @@ func (s *Site) plots(ctx context.Context, c Client, of span) ([]plot, error) {
 		draw("rejects", "Records rejected"+each, "", times, bars("rejected", "bad", func(p history.Point) int { return p.Rejected })),
 	}
 	called := func(p history.Point) bool { return p.Calls > 0 }
-	if c.Plan == nil || c.Plan.Remote() {
+	if c.Plan != nil && c.Plan.Remote() {
 		limit := line("limit", "limit", func(p history.Point) bool { return p.Limit > 0 }, func(p history.Point) int { return p.Limit })
 		most := bars("the most in one minute", "main", func(p history.Point) int { return p.Most })
 		out = append(out,

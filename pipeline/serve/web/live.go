@@ -48,7 +48,7 @@ func (l Live) Clients(ctx context.Context) ([]Client, error) {
 func clientOf(c serve.Client, past history.Client) Client {
 	out := Client{
 		Name: cmp.Or(c.Name, filepath.Base(c.File)), File: c.File, State: State(c.State), Why: c.Why, Next: c.Next, Since: c.Since,
-		Schedule: c.Schedule, Reconcile: c.Reconcile, Node: c.Node, Running: history.Trigger(c.Running), Began: c.Began, Due: c.Due, Retry: c.Retry,
+		Schedule: c.Schedule, Reconcile: c.Reconcile, Node: c.Node, Running: c.Running, Began: c.Began, Due: c.Due, Retry: c.Retry,
 		Last: past.Last, Rejects: c.Rejects, Pushes: c.Pushes, Undelivered: c.Deliveries, Dead: past.Dead, Diags: c.Diags,
 	}
 	if m := c.Mapping; m != nil {
@@ -78,7 +78,7 @@ func clientOf(c serve.Client, past history.Client) Client {
 // lastOf is a run as the history has it.
 func lastOf(mapping string, r *serve.LastRun) *history.Run {
 	return &history.Run{
-		ID: r.ID, Mapping: mapping, Trigger: history.Trigger(r.Trigger), Result: history.Result(r.Result), Started: r.Started, Ended: r.Ended, TookMS: r.Ended.Sub(r.Started).Milliseconds(),
+		ID: r.ID, Mapping: mapping, Trigger: r.Trigger, Result: r.Result, Started: r.Started, Ended: r.Ended, TookMS: r.Ended.Sub(r.Started).Milliseconds(),
 		Read: r.Report.Read, Written: r.Report.Written, Filtered: r.Report.Filtered, Unchanged: r.Report.Unchanged, Deleted: r.Report.Deleted, Rejected: r.Report.Rejected,
 		Late: r.Report.Late, Doubled: r.Report.Doubled, Missed: r.Report.Missed, Error: r.Error,
 	}

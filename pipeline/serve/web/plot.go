@@ -187,7 +187,7 @@ func summary(times []time.Time, unit string, all []values) string {
 		case most == 0:
 			parts = append(parts, v.Name+": none")
 		case v.Line:
-			parts = append(parts, fmt.Sprintf("%s: at most %s %s, at %s", v.Name, diag.Thousands(int(most)), unit, utc(times[at])))
+			parts = append(parts, fmt.Sprintf("%s: at most %s, at %s", v.Name, strings.TrimSpace(diag.Thousands(int(most))+" "+unit), utc(times[at])))
 		default:
 			parts = append(parts, fmt.Sprintf("%s: %s, the most %s at %s", v.Name, diag.Thousands(int(sum)), diag.Thousands(int(most)), utc(times[at])))
 		}

@@ -151,5 +151,5 @@ func (s *Site) noteShown(r *http.Request, client, what string) {
 	if who.name != "" {
 		by = who.name
 	}
-	s.c.Source.Note(history.Event{Kind: DataShown, At: s.c.Now(), Mapping: client, Text: what + " was shown to " + by})
+	s.c.Source.Note(history.Event{Kind: history.DataShown, At: s.c.Now(), Mapping: client, Text: what + " was shown to " + by})
 }

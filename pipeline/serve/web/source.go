@@ -111,6 +111,3 @@ type Letter struct {
 	Key  string `json:"key"` // the idempotency key
 	Body []byte `json:"-"`
 }
-
-// DataShown is the event that somebody asked for people's data.
-const DataShown history.Kind = "data-shown"

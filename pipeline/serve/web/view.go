@@ -51,18 +51,27 @@ const (
 )
 
 func (s *Site) frame(r *http.Request, v view) frame {
-	f := frame{view: v, At: r.URL.RequestURI(), Now: s.c.Now(), Assets: assetPaths()}
-	if r.Method != http.MethodGet {
-		f.At = r.URL.Path
-	}
+	f := frame{view: v, At: hereOf(r), Now: s.c.Now(), Assets: assetPaths()}
 	if who, ok := s.visitor(r); ok {
 		f.In, f.User, f.Form = true, who.name, s.sign("form", who.id)
 		f.Said = said(r.URL.Query())
 	}
-	if cookie, err := r.Cookie(refreshCookie); v.Renews && (err != nil || cookie.Value != "off") {
+	if cookie, err := r.Cookie(refreshCookie); v.Renews && f.Said == "" && (err != nil || cookie.Value != "off") { // it is said once
 		f.Renew = renewAfter
 	}
 	return f
+}
+
+// hereOf is the address of a page to come back to, without what was said on it.
+func hereOf(r *http.Request) string {
+	at, query := *r.URL, r.URL.Query()
+	query.Del("said")
+	query.Del("n")
+	at.RawQuery = query.Encode()
+	if r.Method != http.MethodGet {
+		at.RawQuery = ""
+	}
+	return at.RequestURI()
 }
 
 // refresh says whether pages renew themselves; see setRefresh.

@@ -250,7 +250,7 @@ func TestClient(t *testing.T) {
 	lacks(t, "the page of umbrella", v.see("/client/umbrella"), "Run now") // it cannot be pulled
 	contains(t, "the page of wayne", v.see("/client/wayne"), "Let it run by itself again")
 	wrong := v.see("/client/hooli.yaml")
-	contains(t, "the page of hooli.yaml", wrong, "What is wrong with its file", `mappings/hooli.yaml:2:10: error: unknown name "emial"`, "2 │ email: emial", `~~~~~ did you mean "email"?`)
+	contains(t, "the page of hooli.yaml", wrong, "What is wrong with its file", "Runs not at all: its file was never right", `mappings/hooli.yaml:2:10: error: unknown name "emial"`, "2 │ email: emial", `~~~~~ did you mean "email"?`)
 	lacks(t, "the page of hooli.yaml", wrong, "Run now", "The way of a record")
 }
 
@@ -397,6 +397,7 @@ func TestButtons(t *testing.T) {
 			continue
 		}
 		contains(t, do, v.see(got.header.Get("Location")), says)
+		lacks(t, do, v.get(got.header.Get("Location")).body, "http-equiv", `value="/client/acme?said`) // it is said once
 	}
 	slices.Sort(f.told)
 	if want := []string{"enable acme webhook", "pause acme", "resume acme", "run acme"}; !slices.Equal(f.told, want) {

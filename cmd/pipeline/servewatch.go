@@ -246,14 +246,11 @@ func (n deliveryNotes) GivenUp(mapping, sink string, l deliver.Letter) {
 	if l.Seq != 0 { // else there is nothing of it left to be replayed
 		n.recorder.Add(history.Event{
 			ID: fmt.Sprint("dead ", l.Seq), Kind: history.DeadLetter, Mapping: mapping, Sink: sink, Text: l.Reason,
-			Dead: &history.DeadInfo{ID: deadID(l), Seq: l.Seq, Status: l.Status, Attempts: l.Tries, First: l.First},
+			Dead: &history.DeadInfo{ID: l.Name(), Seq: l.Seq, Status: l.Status, Attempts: l.Tries, First: l.First},
 		})
 	}
 	n.log.Error("a delivery was given up", "mapping", mapping, "sink", sink, "status", l.Status, "tries", l.Tries, "reason", l.Reason)
 }
-
-// deadID is what a dead letter is called in the history.
-func deadID(l deliver.Letter) string { return fmt.Sprintf("%s/%d", l.Mapping, l.Seq) }
 
 // Disabled implements deliver.Notes.
 func (n deliveryNotes) Disabled(mapping, sink, reason string) {
@@ -268,10 +265,10 @@ func (n deliveryNotes) Enabled(mapping, sink string) {
 
 // Replayed implements deliver.Notes.
 func (n deliveryNotes) Replayed(mapping string, l deliver.Letter) {
-	n.recorder.Add(history.Event{Kind: history.DeadReplayed, Mapping: mapping, Sink: l.Sink, Dead: &history.DeadInfo{ID: deadID(l), Seq: l.Seq}})
+	n.recorder.Add(history.Event{Kind: history.DeadReplayed, Mapping: mapping, Sink: l.Sink, Dead: &history.DeadInfo{ID: l.Name(), Seq: l.Seq}})
 }
 
 // Dropped implements deliver.Notes.
 func (n deliveryNotes) Dropped(mapping string, l deliver.Letter) {
-	n.recorder.Add(history.Event{Kind: history.DeadDropped, Mapping: mapping, Sink: l.Sink, Dead: &history.DeadInfo{ID: deadID(l), Seq: l.Seq}})
+	n.recorder.Add(history.Event{Kind: history.DeadDropped, Mapping: mapping, Sink: l.Sink, Dead: &history.DeadInfo{ID: l.Name(), Seq: l.Seq}})
 }

@@ -31,8 +31,9 @@ type Letter struct {
 	keys []uint64
 }
 
-// Name is what a letter is called in the history: that of its message.
-func (l Letter) Name() string { return l.Sink + " " + l.ID }
+// Name is what a letter is called in the history: one that was replayed and given
+// up again is another letter.
+func (l Letter) Name() string { return fmt.Sprintf("%s/%d", l.Mapping, l.Seq) }
 
 // giveUp keeps a delivery as given up. outbox is its place there, so that the same
 // delivery is kept once and a replayed one again.

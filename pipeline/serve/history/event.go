@@ -108,8 +108,8 @@ type End struct {
 	Report pipeline.Report `json:"report"` // Event.Text is the error
 }
 
-// DeadInfo is a delivery that was given up. Its ID is that of its message in
-// engine.Dead, which has the body; nothing of a row is here.
+// DeadInfo is a delivery that was given up. Its ID is the Name of the letter; its
+// message in engine.Dead has the body, and nothing of a row is here.
 type DeadInfo struct {
 	ID       string    `json:"id"`
 	Seq      uint64    `json:"seq,omitempty"` // in engine.Dead

@@ -96,7 +96,7 @@ func TestLive(t *testing.T) {
 		{Kind: history.MappingLoaded, Mapping: "acme", Client: &history.ClientInfo{File: file, Source: "csv"}},
 		{Kind: history.RunStarted, Mapping: "acme", Run: "k3f9x2abqz0p", Trigger: history.ByHand},
 		{Kind: history.RunEnded, Mapping: "acme", Run: "k3f9x2abqz0p", End: &history.End{Result: history.Rejected, TookMS: 1200, Report: pipeline.Report{Mapping: "acme", Source: "csv", Read: 2, Written: 1, Rejected: 1, Causes: []pipeline.Cause{{Code: "required", Field: "id", Reason: "id is null", Count: 1, Line: 2}}}}},
-		{Kind: history.DeadLetter, Mapping: "acme", Sink: "webhook", Text: "it answered 410 Gone", Dead: &history.DeadInfo{ID: "webhook key-1", Seq: 1, Status: 410, Attempts: 1}},
+		{Kind: history.DeadLetter, Mapping: "acme", Sink: "webhook", Text: "it answered 410 Gone", Dead: &history.DeadInfo{ID: "acme/1", Seq: 1, Status: 410, Attempts: 1}},
 		{Kind: history.DestinationDisabled, Mapping: "acme", Sink: "webhook", Text: "it answered 410 Gone"},
 	} {
 		if err := recorder.Store(ctx, event); err != nil {
@@ -130,7 +130,7 @@ func TestLive(t *testing.T) {
 	contains(t, "the letter", v.see("/dead/acme/1"), "name text, 8 characters", "Idempotency key key-1")
 	v.press("/dead/acme/1", "/dead/acme/1/replay", map[string][]string{})
 	v.press("/dead/acme/1", "/dead/acme/1/drop", map[string][]string{})
-	if got := strings.Join(told.told, ", "); got != "replayed webhook key-1, dropped webhook key-1" {
+	if got := strings.Join(told.told, ", "); got != "replayed acme/1, dropped acme/1" {
 		t.Errorf("the history is told %q", got)
 	}
 	again := 0

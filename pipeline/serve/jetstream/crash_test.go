@@ -7,8 +7,8 @@ package jetstream
 // HTTP and try again with the same ID; at the end everything that was acknowledged
 // has to be there, once, in order. A line of figures is printed for each test.
 //
-// Here are sizes that CI carries. PIPELINE_CRASH=full go test -run Crash -v -timeout 2h
-// has those of docs/reliability.md.
+// Here are sizes that CI carries. PIPELINE_CRASH=full has those of docs/reliability.md,
+// and PIPELINE_CRASH=10 ten times those of CI; .ci/reliability runs them.
 
 import (
 	"bufio"
@@ -31,6 +31,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"pipeline/pipeline/serve/engine"
 )
 
@@ -46,6 +48,8 @@ type child struct {
 
 	// DiskUnwatched has it run into a full disk that it would not run into else
 	DiskUnwatched bool
+	// LazySync has it acknowledge what is not on the disk, as the server does by itself
+	LazySync bool
 }
 
 func TestMain(m *testing.M) {
@@ -68,6 +72,9 @@ func beChild(text string) error {
 	config := Config{Dir: c.Dir, Node: c.Node, Peers: c.Peers, TLS: c.TLS}
 	if c.DiskUnwatched {
 		config.disk = unbounded
+	}
+	if c.LazySync {
+		config.tune = func(o *server.Options) { o.SyncAlways = false }
 	}
 	e, err := Open(context.Background(), config)
 	if err != nil {
@@ -256,12 +263,11 @@ func (l *load) more(t testing.TB, n int64) time.Duration {
 	return time.Since(begin)
 }
 
-// verify ends the load, and counts what was promised and is not there, or twice.
-func (l *load) verify(t testing.TB, test string, backIn []time.Duration) {
+// count ends the load, and counts what was promised and is not there, or twice.
+func (l *load) count(t testing.TB) (lost, doubled, disorder int) {
 	t.Helper()
 	l.stop.Store(true)
 	l.wg.Wait()
-	lost, doubled, disorder := 0, 0, 0
 	for i, topic := range l.topics {
 		found := l.read(t, fmt.Sprint("t", i))
 		seen := map[string]int{}
@@ -284,6 +290,14 @@ func (l *load) verify(t testing.TB, test string, backIn []time.Duration) {
 			doubled += n - 1
 		}
 	}
+	return lost, doubled, disorder
+}
+
+// verify ends the load, prints what became of it, and fails if something is not as
+// it was promised.
+func (l *load) verify(t testing.TB, test string, backIn []time.Duration) {
+	t.Helper()
+	lost, doubled, disorder := l.count(t)
 	slices.Sort(backIn)
 	var longest, middle time.Duration
 	if len(backIn) > 0 {
@@ -333,16 +347,19 @@ func (l *load) read(t testing.TB, topic string) []string {
 	return nil
 }
 
-// size is how often something is done: a little, or as often as the gates say.
+// size is how often something is done: a little, times a little, or as often as the
+// gates say.
 func size(t testing.TB, little, full int) int {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it kills processes")
 	}
-	if os.Getenv("PIPELINE_CRASH") == "full" {
+	text := os.Getenv("PIPELINE_CRASH")
+	if text == "full" {
 		return full
 	}
-	return little
+	times, _ := strconv.Atoi(text) // without one it is CI's size
+	return min(little*max(times, 1), full)
 }
 
 func TestCrashAlone(t *testing.T) {

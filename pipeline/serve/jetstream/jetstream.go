@@ -48,6 +48,7 @@ type Config struct {
 	AcceptLazySync  bool     // use it even where a power cut may lose what was acknowledged
 
 	disk func(dir string) (free, total uint64, err error) // tests have their own
+	tune func(*server.Options)                            // for tests that show what an unsafe setting costs
 }
 
 // Mode is which of the ways this is.

@@ -37,6 +37,9 @@ func (e *Engine) serve() error {
 	if err != nil {
 		return err
 	}
+	if c.tune != nil {
+		c.tune(options)
+	}
 	e.server, err = server.NewServer(options)
 	if err != nil {
 		return fmt.Errorf("start the engine: %w", err)

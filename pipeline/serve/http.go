@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -37,17 +38,33 @@ func (s *Service) Handler(h Handlers) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	for path, handler := range map[string]http.Handler{"/hooks/": s.hooks(h.Hooks), "/metrics": h.Metrics, "/api/v1/": h.API, "/": h.Page} {
-		if handler == nil {
-			handler = http.HandlerFunc(notFound)
-		}
-		mux.Handle(path, handler)
+	for path, handler := range map[string]http.Handler{"/metrics": h.Metrics, "/api/v1/": h.API, "/": h.Page} {
+		mux.Handle(path, orNotFound(handler))
 	}
-	return mux
+	hooks := orNotFound(s.hooks(h.Hooks))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// before the mux, which answers /hooks//x and /hooks/../x with a redirect:
+		// the path of a hook is a secret, and another one is nobody's
+		if strings.HasPrefix(r.URL.Path, "/hooks/") {
+			hooks.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
-// notFound says nothing about what there is.
-func notFound(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusNotFound, "not found") }
+func orNotFound(handler http.Handler) http.Handler {
+	if handler == nil {
+		return http.HandlerFunc(notFound)
+	}
+	return handler
+}
+
+// notFound says nothing about what there is, in the words of receive for the path
+// of no hook.
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	say(w, http.StatusNotFound, "404 page not found")
+}
 
 func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -569,7 +569,7 @@ func TestDrain(t *testing.T) {
 			return fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String()))
 		}
 		time.Sleep(time.Hour + time.Minute)
-		for path, want := range map[string]string{"/healthz": "200 ok", "/readyz": "200 ready", "/hooks/x": "202 ", "/metrics": "404 not found", "/": "404 not found", "/elsewhere": "404 not found"} {
+		for path, want := range map[string]string{"/healthz": "200 ok", "/readyz": "200 ready", "/hooks/x": "202 ", "/metrics": "404 404 page not found", "/": "404 404 page not found", "/elsewhere": "404 404 page not found"} {
 			if got := get(path); got != want {
 				t.Errorf("%s: %s, want %s", path, got, want)
 			}

@@ -37,6 +37,7 @@ var (
 	cutOff      = answer{status: http.StatusBadRequest, result: CutOff, body: "the body is cut off or damaged\n", close: true}
 	encoding    = answer{status: http.StatusUnsupportedMediaType, result: Encoding, body: "send it as it is, or with Content-Encoding: gzip\n", close: true}
 	busy        = answer{status: http.StatusServiceUnavailable, result: Busy, body: "too many requests at once\n", wait: "1", close: true}
+	starting    = answer{status: http.StatusServiceUnavailable, result: Starting, body: "this process is about to begin\n", wait: retryAfter, close: true}
 	draining    = answer{status: http.StatusServiceUnavailable, result: Draining, body: "this process is about to end\n", wait: retryAfter, close: true}
 	notStored   = answer{status: http.StatusServiceUnavailable, result: NotStored, body: "it could not be stored\n", wait: retryAfter}
 )
@@ -56,7 +57,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer looks at a request, in the order in which it costs least to refuse one.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out *Outcome) answer {
-	k := (*h.hooks.Load())[sha256.Sum256([]byte(r.URL.EscapedPath()))]
+	hooks := h.all()
+	if hooks == nil {
+		return starting
+	}
+	k := hooks[sha256.Sum256([]byte(r.URL.EscapedPath()))]
 	if k == nil {
 		return notFound
 	}

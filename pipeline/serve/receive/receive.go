@@ -75,6 +75,7 @@ const (
 	CutOff      Result = "cut-off"   // the sender went away, or what it sent was broken
 	Encoding    Result = "encoding"  // a content encoding that is not taken
 	Busy        Result = "busy"      // too many requests at once
+	Starting    Result = "starting"  // the hooks are not known yet
 	Draining    Result = "draining"  // this process is about to end
 	NotStored   Result = "not-stored"
 )
@@ -84,7 +85,7 @@ type Handler struct {
 	engine   engine.Engine
 	seen     func(Outcome)
 	slots    chan struct{} // one for each request that is worked on
-	hooks    atomic.Pointer[map[pathSum]*hook]
+	hooks    atomic.Pointer[map[pathSum]*hook] // nil before the first Set
 	draining atomic.Bool
 	now      func() time.Time
 
@@ -101,7 +102,8 @@ type hook struct {
 	rate *rate
 }
 
-// New is a handler that has no hooks yet.
+// New is a handler that does not know its hooks yet: until the first Set it answers
+// 503, so that what is pushed while a process starts is sent again.
 func New(o Options) *Handler {
 	n := o.AtOnce
 	if n == 0 {
@@ -111,7 +113,6 @@ func New(o Options) *Handler {
 	if h.seen == nil {
 		h.seen = func(Outcome) {}
 	}
-	h.hooks.Store(&map[pathSum]*hook{})
 	return h
 }
 
@@ -121,7 +122,7 @@ func (h *Handler) Set(hooks []Hook) {
 	h.setting.Lock()
 	defer h.setting.Unlock()
 	old := map[string]*hook{}
-	for _, k := range *h.hooks.Load() {
+	for _, k := range h.all() {
 		old[k.Mapping] = k
 	}
 	set := map[pathSum]*hook{}
@@ -138,11 +139,19 @@ func (h *Handler) Set(hooks []Hook) {
 // Mappings are the names of the mappings that take pushes now, in order.
 func (h *Handler) Mappings() []string {
 	var names []string
-	for k := range maps.Values(*h.hooks.Load()) {
+	for k := range maps.Values(h.all()) {
 		names = append(names, k.Mapping)
 	}
 	slices.Sort(names)
 	return names
+}
+
+// all are the hooks there are; nil: they are not known yet.
+func (h *Handler) all() map[pathSum]*hook {
+	if hooks := h.hooks.Load(); hooks != nil {
+		return *hooks
+	}
+	return nil
 }
 
 // Drain answers what comes from now on with 503, so that senders turn to another

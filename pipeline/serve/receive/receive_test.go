@@ -22,6 +22,7 @@ import (
 
 	"pipeline/pipeline"
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
 )
 
 func TestTaken(t *testing.T) {
@@ -383,6 +384,20 @@ func TestAtOnce(t *testing.T) {
 	first.Wait()
 	if r := b.post(secretPath, "{}"); r.StatusCode != 202 {
 		t.Errorf("after it: %d", r.StatusCode)
+	}
+}
+
+// Before the hooks are known nobody is told that there is none: a sender would not
+// send again.
+func TestStarting(t *testing.T) {
+	b := &bench{store: enginetest.NewMemory()}
+	b.Handler = New(Options{Engine: b.store})
+	if r := b.post(secretPath, "{}"); r.StatusCode != 503 || r.Header.Get("Retry-After") != "5" {
+		t.Errorf("got %d, %v", r.StatusCode, r.Header)
+	}
+	b.Set(nil)
+	if r := b.post(secretPath, "{}"); r.StatusCode != 404 {
+		t.Errorf("with hooks, and none of that path: %d", r.StatusCode)
 	}
 }
 

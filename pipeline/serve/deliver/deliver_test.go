@@ -193,6 +193,26 @@ func TestRefusedThreeTimesIsGivenUp(t *testing.T) {
 	})
 }
 
+// What is cut off under way, because serve ends, is tried by whoever comes next, as
+// if it had not been tried.
+func TestCutOffIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
+		r := newReceiver()
+		r.concurrency, r.took = 2, time.Hour
+		want := []string{"1", "2", "3"}
+		for _, id := range want {
+			put(t, d, "webhook", id, "key of "+id)
+		}
+		run(t, d, "webhook", r, time.Minute)
+		r.took = time.Millisecond
+		run(t, d, "webhook", r, time.Second)
+		if slices.Sort(r.got); !slices.Equal(r.got, want) {
+			t.Errorf("delivered %v, expected %v", r.got, want)
+		}
+	})
+}
+
 // A receiver that says that it wants no more gets no more, until it is another one
 // or somebody says so; nothing is lost by then.
 func TestGoneDisables(t *testing.T) {

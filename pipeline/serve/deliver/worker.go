@@ -331,7 +331,12 @@ func (w *worker) readOn(ctx context.Context) error {
 func (w *worker) settle(ctx context.Context, r result) {
 	delete(w.flying, r.request.seq)
 	if ctx.Err() != nil && r.outcome.Verdict != pipeline.Delivered {
-		return // it was cut off, and is tried again by whoever comes next
+		// it was cut off, and is tried again by whoever comes next: it is not under
+		// way any more, so that what is saved has to name it
+		if w.place.find(r.request.seq) == nil {
+			w.place.wait(&waiting{Seq: r.request.seq, Keys: r.request.keys})
+		}
+		return
 	}
 	now, o := time.Now(), r.outcome
 	w.d.Notes.Tried(w.mapping, w.sink, o)

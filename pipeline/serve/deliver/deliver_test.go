@@ -193,19 +193,29 @@ func TestRefusedThreeTimesIsGivenUp(t *testing.T) {
 	})
 }
 
+// hangs takes the first request, and no other one before it is cut off.
+type hangs struct{ *receiver }
+
+func (h hangs) Try(ctx context.Context, id string, body []byte) pipeline.Try {
+	if id != "1" {
+		<-ctx.Done()
+		return pipeline.Try{Verdict: pipeline.TryLater, Reason: "cut off"}
+	}
+	return h.receiver.Try(ctx, id, body)
+}
+
 // What is cut off under way, because serve ends, is tried by whoever comes next, as
 // if it had not been tried.
 func TestCutOffIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Deliveries{Engine: enginetest.NewMemory(), Notes: &notes{}}
 		r := newReceiver()
-		r.concurrency, r.took = 2, time.Hour
-		want := []string{"1", "2", "3"}
+		r.concurrency = 2
+		want := []string{"1", "2", "3", "4"}
 		for _, id := range want {
 			put(t, d, "webhook", id, "key of "+id)
 		}
-		run(t, d, "webhook", r, time.Minute)
-		r.took = time.Millisecond
+		run(t, d, "webhook", hangs{r}, time.Millisecond*100)
 		run(t, d, "webhook", r, time.Second)
 		if slices.Sort(r.got); !slices.Equal(r.got, want) {
 			t.Errorf("delivered %v, expected %v", r.got, want)

@@ -84,7 +84,7 @@ const (
 type Handler struct {
 	engine   engine.Engine
 	seen     func(Outcome)
-	slots    chan struct{} // one for each request that is worked on
+	slots    chan struct{}                     // one for each request that is worked on
 	hooks    atomic.Pointer[map[pathSum]*hook] // nil before the first Set
 	draining atomic.Bool
 	now      func() time.Time

@@ -7,7 +7,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -213,7 +212,7 @@ func flipABit(t *testing.T, store string) string {
 			}
 		}
 		_ = f.Close()
-		if err != nil && err != io.EOF {
+		if err != nil {
 			t.Fatal(err)
 		}
 		if info.Size() > 4<<20 {

@@ -13,10 +13,12 @@ import (
 )
 
 // An answer waits for others to be recorded with it, but not for long: its page
-// takes memory, and a run that dies repeats what is not recorded.
+// takes memory, and a run that dies repeats what is not recorded. That is as many
+// rows as may be under way at the same time, which it repeats as well.
 const (
-	recordAfter = 10 * time.Millisecond
-	recordRows  = 256
+	recordAfter   = 10 * time.Millisecond
+	recordRows    = 256  // at least
+	maxRecordRows = 4096 // at most
 )
 
 // answers takes the answers of one sink. What is below the channels belongs to the
@@ -63,7 +65,7 @@ func (a *answers) take(ctx context.Context) error {
 		case <-due.C:
 			a.record()
 		}
-		if a.rows >= recordRows {
+		if a.rows >= a.sink.atOnce {
 			a.record()
 		} else if !waiting && len(a.open) > 0 {
 			due.Reset(recordAfter)

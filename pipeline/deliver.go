@@ -48,6 +48,7 @@ type delivery struct {
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
 	release    func(*job) // gives back what the rows of a job took of what may be on its way
+	form       RowJSON // of the rows that they are given
 }
 
 // hashed is an address as the ledger keeps it: it may hold a secret.
@@ -62,6 +63,7 @@ func (r *run) openDelivery() error {
 		return nil
 	}
 	d := &r.delivery
+	d.form = NewRowJSON(r.plan.columns)
 	if r.o.State != "" {
 		if err := makeState(r.o.State); err != nil {
 			return err
@@ -118,7 +120,6 @@ func (p *Plan) keyDefinition() string {
 
 // unique rejects the records of a page that have a key for the second time.
 func (r *run) unique(j *job) error {
-	j.out.reset()
 	if r.delivery.seen == nil {
 		return nil
 	}
@@ -134,17 +135,17 @@ func (r *run) unique(j *job) error {
 		return nil
 	}
 	var twice []int // records
-	for row := range j.batch.Len() {
+	for row := range j.items {
 		if err := rejects(j.items[row]); err != nil {
 			return err
 		}
-		added, err := r.delivery.seen.Add(j.out.addKey(j.batch.Row(row), r.plan.key))
+		added, err := r.delivery.seen.Add(j.out.entries[row].Key)
 		if err != nil {
 			return err
 		}
 		if kept := j.page.Records[j.items[row]].kept; kept != nil && kept.reject.code == codeKeyTwice {
 			// what came before it was delivered: as long as both have one key, so it is
-			added = added && !bytes.Equal(kept.reject.value, r.plan.keyObject(j.batch.Row(row)))
+			added = added && !bytes.Equal(kept.reject.value, r.plan.keyObject(j.out.entries[row].Key))
 		}
 		if !added && (len(twice) == 0 || twice[len(twice)-1] != j.items[row]) {
 			twice = append(twice, j.items[row])
@@ -154,48 +155,46 @@ func (r *run) unique(j *job) error {
 		return err
 	}
 	for _, item := range twice {
-		r.rejectRows(j, item, func(row []value.Value) reject {
-			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: r.plan.keyObject(row)}
+		r.rejectRows(j, item, func(key []byte) reject {
+			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: key}
 		})
 	}
 	return nil
 }
 
 // rejectRows takes the rows of a record out of the batch and makes the record a
-// reject; why is told the first of them.
-func (r *run) rejectRows(j *job, item int, why func(row []value.Value) reject) {
+// reject; why is told the key of the first of them, as an object.
+func (r *run) rejectRows(j *job, item int, why func(key []byte) reject) {
 	first := slices.Index(j.items, item)
 	last := first
 	for last < len(j.items) && j.items[last] == item {
 		last++
 	}
-	one := why(j.batch.Row(first))
-	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, r.plan.keyObject(j.batch.Row(first)), one)
+	key := r.plan.keyObject(j.out.entries[first].Key)
+	one := why(key)
+	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, key, one)
 	j.rejected = append(j.rejected, rejected{item: item, reject: one})
 	j.takeOut(first, last)
 }
 
 // takeOut takes the rows of one record out of the batch.
 func (j *job) takeOut(first, last int) {
-	n := len(j.batch.Columns)
-	j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
+	if n := len(j.batch.Columns); !j.onlyBytes {
+		j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
+	}
 	j.items = slices.Delete(j.items, first, last)
 	j.out.remove(first, last)
 	j.mapped--
 	j.changed = true
 }
 
-// keyObject is the key columns of a row as a JSON object.
-func (p *Plan) keyObject(row []value.Value) []byte {
-	dst := []byte{'{'}
-	for i, column := range p.key {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = value.AppendJSONString(dst, p.columns[column].Name)
-		dst = row[column].AppendJSON(append(dst, ':'))
+// keyObject is a key that AppendKey made, as an object.
+func (p *Plan) keyObject(key []byte) []byte {
+	object, err := p.keyFromLedger(key)
+	if err != nil {
+		panic(err) // it was made a moment ago
 	}
-	return append(dst, '}')
+	return object
 }
 
 // refuse makes rejects of the records of refused rows. A later row sink does
@@ -212,7 +211,7 @@ func (r *run) refuse(j *job, s *rowSink, refused []RefusedRow) {
 	}
 	for _, item := range items {
 		one := answers[item]
-		r.rejectRows(j, item, func([]value.Value) reject {
+		r.rejectRows(j, item, func([]byte) reject {
 			return reject{code: codeRefused, reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
 		})
 	}

@@ -6,6 +6,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"pipeline/pipeline/value"
 )
@@ -21,7 +22,7 @@ type encoded struct {
 func (r *run) newJob() *job {
 	j := newJob(r.plan)
 	j.encoded = make([]encoded, len(r.files))
-	j.onlyBytes = r.delivery.seen == nil && len(r.delivery.sinks) == 0 && r.versions.Versions == nil // nobody takes rows out
+	j.onlyBytes = fast && r.bytesWillDo()
 	for i, s := range r.files {
 		e, ok := s.(Encoder)
 		if ok && fast {
@@ -30,12 +31,29 @@ func (r *run) newJob() *job {
 			j.onlyBytes = false
 		}
 	}
+	if r.delivery.seen != nil {
+		j.out.key = r.plan.key
+	}
+	if len(r.delivery.sinks) > 0 {
+		j.out.form = &r.delivery.form
+	}
 	return j
+}
+
+// bytesWillDo reports that nobody asks for the values of a row once it is encoded:
+// sinks that take rows one by one have their texts and keys, and files only ask
+// where rows may be taken out of a page.
+func (r *run) bytesWillDo() bool {
+	if len(r.files) > 0 && (r.delivery.seen != nil || r.versions.Versions != nil) {
+		return false
+	}
+	return !slices.ContainsFunc(r.delivery.sinks, func(s *rowSink) bool { _, waits := s.sender.(oneByOne); return waits })
 }
 
 // add keeps a row of a record, by its index in the page.
 func (j *job) add(item int, row []value.Value) {
 	j.items = append(j.items, item)
+	j.out.add(row)
 	if !j.onlyBytes {
 		j.batch.Append(row)
 	}
@@ -56,6 +74,7 @@ func (j *job) keep() {
 // drop takes the rows since keep back: there were rows of them before.
 func (j *job) drop(rows int) {
 	j.items = j.items[:rows]
+	j.out.drop(rows)
 	if !j.onlyBytes {
 		j.batch.slab = j.batch.slab[:rows*len(j.batch.Columns)]
 	}

@@ -24,3 +24,11 @@ func AppendKey(dst []byte, row []value.Value, key []int) []byte {
 	}
 	return append(dst, ']')
 }
+
+// AppendKey appends the key of row i, whose columns are the key of the mapping.
+func (b *Batch) AppendKey(dst []byte, i int, key []int) []byte {
+	if b.entries != nil {
+		return append(dst, b.entries[i].Key...)
+	}
+	return AppendKey(dst, b.Row(i), key)
+}

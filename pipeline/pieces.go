@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"pipeline/pipeline/internal/jsonrow"
+	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/value"
 )
 
@@ -93,12 +94,14 @@ func (p *Page) cut(bytes, records int, yield func(*Page) error) error {
 const (
 	valueBytes = int(unsafe.Sizeof(value.Value{}))
 	intBytes   = int(unsafe.Sizeof(0))
+	entryBytes = int(unsafe.Sizeof(ledger.Entry{}))
+	textBytes  = int(unsafe.Sizeof([]byte{}))
 )
 
 // size is how many bytes are held beside the page: rows as values and as bytes,
 // with the texts that were made for them, and rejects.
 func (j *job) size() int {
-	size := len(j.batch.slab)*valueBytes + len(j.items)*intBytes + j.made.Size() + len(j.lines)
+	size := len(j.batch.slab)*valueBytes + len(j.items)*intBytes + j.made.Size() + len(j.lines) + j.out.size()
 	for i := range j.encoded {
 		size += len(j.encoded[i].rows)
 	}
@@ -136,6 +139,9 @@ func (j *job) letGo() {
 	if cap(j.lines) > 2*maxJob {
 		j.lines, j.rejected = nil, nil
 	}
+	if cap(j.out.memory) > 2*maxJob {
+		j.out = outgoing{form: j.out.form, key: j.out.key, weight: j.out.weight}
+	}
 	for i := range j.encoded {
 		if cap(j.encoded[i].rows) > 2*maxJob {
 			j.encoded[i].rows = nil
@@ -160,6 +166,7 @@ func (m *mapper) reset(j *job) {
 	for i := range j.encoded {
 		j.encoded[i].rows = j.encoded[i].rows[:0]
 	}
+	j.out.reset()
 	j.drift.reset()
 	clear(j.rejected) // which may hold long values
 	j.read, j.mapped, j.filtered, j.rejected, j.lines = 0, 0, 0, j.rejected[:0], j.lines[:0]

@@ -31,17 +31,19 @@ type rowSink struct {
 	address string // for the ledger
 	deletes bool
 	run     *ledger.Run // nil: nothing is remembered in this run
+	atOnce  int         // rows that are recorded together
 	waiting int         // answers that may wait to be recorded: more, and nothing is sent for a while
 	batch   Batch       // what of a page is new or has changed, where that is not all of it
 }
 
 func newRowSink(w Writer, s planSink) *rowSink {
-	rows := int(max(1, s.options.Int("batch")))
+	rows, concurrency := int(max(1, s.options.Int("batch"))), int(max(1, s.options.Int("concurrency")))
 	sender, ok := w.(Sender)
 	if !ok {
-		sender = oneByOne{Writer: w, rows: max(32, 4*rows*int(max(1, s.options.Int("concurrency"))))}
+		sender = oneByOne{Writer: w, rows: max(32, 4*rows*concurrency)}
 	}
-	return &rowSink{Writer: w, sender: sender, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send", waiting: max(4, 2*recordRows/rows)}
+	atOnce := min(max(recordRows, rows*concurrency), maxRecordRows)
+	return &rowSink{Writer: w, sender: sender, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send", atOnce: atOnce, waiting: max(4, 2*atOnce/rows)}
 }
 
 // oneByOne is a Writer that waits for its receiver. It is given some rows at a
@@ -53,7 +55,7 @@ type oneByOne struct {
 
 func (w oneByOne) Send(ctx context.Context, b *Batch, from int, answered func(error)) int {
 	to, n := min(from+w.rows, b.Len()), len(b.Columns)
-	err := w.Write(ctx, &Batch{Columns: b.Columns, slab: b.slab[from*n : to*n], texts: b.texts[from:to]})
+	err := w.Write(ctx, &Batch{Columns: b.Columns, slab: b.slab[from*n : to*n], texts: b.texts[from:to], entries: b.entries[from:to]})
 	if refused, only := err.(*Refused); only { //nolint:errorlint // joined with another error it is that error that counts
 		for i := range refused.Rows {
 			refused.Rows[i].Row += from
@@ -65,9 +67,12 @@ func (w oneByOne) Send(ctx context.Context, b *Batch, from int, answered func(er
 
 // outgoing is what row sinks need of a page. It is recycled with its job.
 type outgoing struct {
+	form *RowJSON // nil: no sink takes rows one by one
+	key  []int    // nil: nobody looks for keys
+
 	memory  []byte         // of keys and texts
 	entries []ledger.Entry // of each row
-	texts   [][]byte       // of each row
+	texts   [][]byte       // of each row, with form
 	known   []bool         // whether the sink at hand has the row already
 	rows    []int          // those that it has not
 
@@ -82,29 +87,38 @@ func (o *outgoing) reset() {
 	o.enough, o.unchanged = false, 0
 }
 
-// addKey makes the key of the next row.
-func (o *outgoing) addKey(row []value.Value, key []int) []byte {
+// size is how many bytes keys and texts take.
+func (o *outgoing) size() int { return len(o.memory) + len(o.entries)*entryBytes + len(o.texts)*textBytes }
+
+// add makes key and text of the next row. Mappers do it, beside each other.
+func (o *outgoing) add(row []value.Value) {
+	if o.key == nil {
+		return
+	}
 	start := len(o.memory)
-	o.memory = AppendKey(o.memory, row, key)
-	made := slices.Clip(o.memory[start:])
-	o.entries = append(o.entries, ledger.Entry{Key: made})
-	return made
+	o.memory = AppendKey(o.memory, row, o.key)
+	e := ledger.Entry{Key: slices.Clip(o.memory[start:])}
+	if o.form != nil {
+		start = len(o.memory)
+		o.memory = o.form.Append(o.memory, row)
+		text := slices.Clip(o.memory[start:])
+		o.texts = append(o.texts, text)
+		e.Row = ledger.Sum(text)
+	}
+	o.entries = append(o.entries, e)
 }
 
-// addText makes the text of a row.
-func (o *outgoing) addText(f RowJSON, row int, values []value.Value) {
-	start := len(o.memory)
-	o.memory = f.Append(o.memory, values)
-	o.texts = append(o.texts, slices.Clip(o.memory[start:]))
-	o.entries[row].Row = ledger.Sum(o.texts[row])
+// drop takes back all but some rows.
+func (o *outgoing) drop(rows int) {
+	o.entries, o.texts = o.entries[:min(rows, len(o.entries))], o.texts[:min(rows, len(o.texts))]
 }
 
 // remove forgets rows that are not sent.
 func (o *outgoing) remove(from, to int) {
-	if len(o.entries) > 0 { // else nobody looks for keys
+	if o.key != nil { // else nobody looks for keys
 		o.entries = slices.Delete(o.entries, from, to)
 	}
-	if len(o.texts) > 0 {
+	if o.form != nil {
 		o.texts = slices.Delete(o.texts, from, to)
 	}
 }
@@ -121,11 +135,7 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 	sending := semaphore.NewWeighted(maxSending)
 	r.delivery.release = func(j *job) { sending.Release(j.out.weight) }
 	spare := make(chan *job, maxSending/leastPage)
-	form := NewRowJSON(r.plan.columns)
 	delivered = r.admitted(ctx, g, mapped, func(j *job) error {
-		for row := range j.batch.Len() {
-			j.out.addText(form, row, j.batch.Row(row))
-		}
 		j.out.weight = j.page.weight()
 		if err := sending.Acquire(ctx, j.out.weight); err != nil {
 			return context.Cause(ctx)
@@ -318,13 +328,15 @@ func (s *rowSink) changed(o *outgoing) (err error) {
 func (s *rowSink) toSend(j *job) *Batch {
 	o := &j.out
 	if len(o.rows) == len(o.entries) {
-		return &Batch{Columns: j.batch.Columns, slab: j.batch.slab, texts: o.texts}
+		return &Batch{Columns: j.batch.Columns, slab: j.batch.slab, texts: o.texts, entries: o.entries}
 	}
 	b := &s.batch
-	b.Columns, b.slab, b.texts = j.batch.Columns, b.slab[:0], b.texts[:0]
+	b.Columns, b.slab, b.texts, b.entries = j.batch.Columns, b.slab[:0], b.texts[:0], b.entries[:0]
 	for _, row := range o.rows {
-		b.Append(j.batch.Row(row))
-		b.texts = append(b.texts, o.texts[row])
+		if !j.onlyBytes {
+			b.Append(j.batch.Row(row))
+		}
+		b.texts, b.entries = append(b.texts, o.texts[row]), append(b.entries, o.entries[row])
 	}
 	return b
 }

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ func (s *sender) Send(ctx context.Context, b *pipeline.Batch, from int, answered
 	var ids []string
 	refused := &pipeline.Refused{}
 	for i := from; i < to; i++ {
-		id := strings.Clone(b.Row(i)[0].Text())
+		id := idOf(b, i)
 		ids = append(ids, id)
 		if s.refuses[id] {
 			refused.Rows = append(refused.Rows, pipeline.RefusedRow{Row: i, Reason: "422", Answer: "no " + id})
@@ -55,6 +56,15 @@ func (s *sender) Send(ctx context.Context, b *pipeline.Batch, from int, answered
 		answered(s.answer(ids, refused))
 	}()
 	return to - from
+}
+
+// idOf is the key of row i, of one text.
+func idOf(b *pipeline.Batch, i int) string {
+	var key []string
+	if err := json.Unmarshal(b.AppendKey(nil, i, []int{0}), &key); err != nil {
+		panic(err)
+	}
+	return key[0]
 }
 
 func (s *sender) answer(ids []string, refused *pipeline.Refused) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/value"
 )
 
@@ -18,13 +19,17 @@ type Column struct {
 // Batch is rows in source order. It is borrowed: a sink copies what it keeps.
 type Batch struct {
 	Columns []Column
-	slab    []value.Value // rows one after another, len(Columns) values each
-	texts   [][]byte      // of each row, as RowJSON has it; nil: they were not made
+	slab    []value.Value  // rows one after another, len(Columns) values each
+	texts   [][]byte       // of each row, as RowJSON has it; nil: they were not made
+	entries []ledger.Entry // of each row, with its key; nil: they were not made
 }
 
 // Len is the number of rows.
 func (b *Batch) Len() int {
-	if len(b.Columns) == 0 {
+	switch {
+	case b.texts != nil:
+		return len(b.texts)
+	case len(b.Columns) == 0:
 		return 0
 	}
 	return len(b.slab) / len(b.Columns)
@@ -67,7 +72,8 @@ type Encoder interface {
 }
 
 // Sender is a Writer of rows that does not wait for the answer to one request
-// before it takes the rows of the next.
+// before it takes the rows of the next. It is given rows as text and as keys, see
+// [RowJSON.AppendOf] and [Batch.AppendKey]: mappers make both, and keep no values.
 type Sender interface {
 	Writer
 	// Send takes those rows of b, from row from on, that go out together, copies

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"pipeline/pipeline"
-	"pipeline/pipeline/value"
 )
 
 // order lets a request wait for those before it that hold rows of the same keys. It
@@ -41,7 +40,7 @@ func (o *order) enter(p *place, b *pipeline.Batch, from, to int) {
 	}
 	p.keys = make([]uint64, 0, to-from)
 	for row := from; row < to; row++ {
-		p.keys = append(p.keys, o.hash(b.Row(row)))
+		p.keys = append(p.keys, o.hash(b, row))
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -55,11 +54,8 @@ func (o *order) enter(p *place, b *pipeline.Batch, from, to int) {
 
 // hash is the same for rows of one key. Where it is the same for rows of two,
 // one waits for the other without need.
-func (o *order) hash(row []value.Value) uint64 {
-	o.text = o.text[:0]
-	for _, column := range o.key {
-		o.text = append(row[column].AppendJSON(o.text), ',')
-	}
+func (o *order) hash(b *pipeline.Batch, row int) uint64 {
+	o.text = b.AppendKey(o.text[:0], row, o.key)
 	return maphash.Bytes(o.seed, o.text)
 }
 

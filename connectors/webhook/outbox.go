@@ -31,7 +31,7 @@ func (w *writer) keysOf(b *pipeline.Batch, from, to int) [][]byte {
 	}
 	keys := make([][]byte, 0, to-from)
 	for row := from; row < to; row++ {
-		keys = append(keys, pipeline.AppendKey(nil, b.Row(row), w.order.key))
+		keys = append(keys, b.AppendKey(nil, row, w.order.key))
 	}
 	return keys
 }

@@ -48,7 +48,7 @@ type delivery struct {
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
 	release    func(*job) // gives back what the rows of a job took of what may be on its way
-	form       RowJSON // of the rows that they are given
+	form       RowJSON    // of the rows that they are given
 }
 
 // hashed is an address as the ledger keeps it: it may hold a secret.

@@ -51,7 +51,6 @@ type pushRun struct {
 	repeats bool   // reading ended before a key that came again
 	reached uint64 // the last push of which all was written, when reading is over
 	enough  func() // ends reading
-	key     []byte // of one row
 }
 
 // PushedIn is how far push runs got by the state in a folder; known is false where

@@ -36,3 +36,11 @@ func (f RowJSON) AppendOf(dst []byte, b *Batch, i int) []byte {
 	}
 	return f.Append(dst, b.Row(i))
 }
+
+// LenOf is how long AppendOf will make row i of b, or 0 where that is not known.
+func (f RowJSON) LenOf(b *Batch, i int) int {
+	if b.texts != nil {
+		return len(b.texts[i])
+	}
+	return 0
+}

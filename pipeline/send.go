@@ -32,6 +32,7 @@ type rowSink struct {
 	deletes bool
 	run     *ledger.Run // nil: nothing is remembered in this run
 	atOnce  int         // rows that are recorded together
+	enough  int         // rows that keep it busy
 	waiting int         // answers that may wait to be recorded: more, and nothing is sent for a while
 	batch   Batch       // what of a page is new or has changed, where that is not all of it
 }
@@ -43,7 +44,7 @@ func newRowSink(w Writer, s planSink) *rowSink {
 		sender = oneByOne{Writer: w, rows: max(32, 4*rows*concurrency)}
 	}
 	atOnce := min(max(recordRows, rows*concurrency), maxRecordRows)
-	return &rowSink{Writer: w, sender: sender, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send", atOnce: atOnce, waiting: max(4, 2*atOnce/rows)}
+	return &rowSink{Writer: w, sender: sender, target: s.shown, address: hashed(s.target), deletes: s.options.String("deletes") == "send", atOnce: atOnce, enough: 2 * (rows*concurrency + atOnce), waiting: max(4, 2*atOnce/rows)}
 }
 
 // oneByOne is a Writer that waits for its receiver. It is given some rows at a
@@ -88,7 +89,9 @@ func (o *outgoing) reset() {
 }
 
 // size is how many bytes keys and texts take.
-func (o *outgoing) size() int { return len(o.memory) + len(o.entries)*entryBytes + len(o.texts)*textBytes }
+func (o *outgoing) size() int {
+	return len(o.memory) + len(o.entries)*entryBytes + len(o.texts)*textBytes
+}
 
 // add makes key and text of the next row. Mappers do it, beside each other.
 func (o *outgoing) add(row []value.Value) {
@@ -135,8 +138,12 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 	sending := semaphore.NewWeighted(maxSending)
 	r.delivery.release = func(j *job) { sending.Release(j.out.weight) }
 	spare := make(chan *job, maxSending/leastPage)
+	enough, most := 0, 0 // rows, and bytes that a page's texts and keys took
+	for _, s := range sinks {
+		enough = max(enough, s.enough)
+	}
 	delivered = r.admitted(ctx, g, mapped, func(j *job) error {
-		j.out.weight = j.page.weight()
+		j.out.weight, most = j.share(enough), max(most, len(j.out.memory))
 		if err := sending.Acquire(ctx, j.out.weight); err != nil {
 			return context.Cause(ctx)
 		}
@@ -147,7 +154,9 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 		case other := <-spare:
 			free <- other
 		default:
-			free <- r.newJob()
+			other := r.newJob()
+			other.out.memory = make([]byte, 0, most+most/8) // while it grows, rows hold on to what it grew out of
+			free <- other
 		}
 		return nil
 	})
@@ -160,13 +169,10 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 	}
 }
 
-// weight is what a page counts for, of maxSending.
-func (p *Page) weight() int64 {
-	var bytes int64
-	for i := range p.Records {
-		bytes += int64(len(p.Records[i].Text) + len(p.Records[i].Raw))
-	}
-	return min(max(bytes, leastPage), maxSending)
+// share is what a page counts for, of maxSending: its share of the bytes, or of
+// the rows that are enough for the sinks.
+func (j *job) share(enough int) int64 {
+	return min(max(int64(j.page.size()), maxSending*int64(len(j.items))/int64(enough), leastPage), maxSending)
 }
 
 // admitted yields mapped pages whose records may go to sinks.

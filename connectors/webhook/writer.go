@@ -37,7 +37,6 @@ type writer struct {
 	*shared
 	order   *order
 	bodies  *semaphore.Weighted
-	length  int // of the last body: a guess at the next
 	workers []*worker
 
 	queue   chan *task // nil: the workers do not run
@@ -98,13 +97,16 @@ func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered
 // bodyOf is the body of a request with the rows from up to to. It is made anew each
 // time: a transport may still read it when it has returned an answer.
 func (w *writer) bodyOf(b *pipeline.Batch, from, to int) ([]byte, error) {
-	body := make([]byte, 0, w.length+w.length/8)
+	length := len("[]")
+	for row := from; row < to; row++ {
+		length += w.rows.LenOf(b, row) + len(",")
+	}
+	body := make([]byte, 0, length)
 	if w.batch == 1 && w.envelope == nil {
 		body = w.rows.AppendOf(body, b, from)
 	} else {
 		body = w.appendArray(body, b, from, to)
 	}
-	w.length = len(body)
 	if w.envelope == nil {
 		return body, nil
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -230,40 +229,6 @@ func TestRebinding(t *testing.T) {
 	var no *forbidden
 	if !errors.As(err, &no) || no.what != "in a private network" {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestConnections: as many as there may be requests, over a real network.
-func TestConnections(t *testing.T) {
-	var mu sync.Mutex
-	opened, served := 0, 0
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		served++
-		n := served
-		mu.Unlock()
-		if n%10 == 0 {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			fmt.Fprint(w, strings.Repeat("why ", 5000)) // more than is kept
-		}
-	}))
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			mu.Lock()
-			opened++
-			mu.Unlock()
-		}
-	}
-	server.Start()
-	defer server.Close()
-	w := sink(t, nil, pipeline.Options{"url": server.URL, "concurrency": int64(8)})
-	for range 5 {
-		if err := w.Write(t.Context(), numbered(200)); len(refusedRows(t, err)) != 20 {
-			t.Fatal(err)
-		}
-	}
-	if opened != 8 || served != 1000 {
-		t.Errorf("%d connections for %d requests", opened, served)
 	}
 }
 

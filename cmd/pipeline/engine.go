@@ -4,6 +4,7 @@ package main
 // there, a move from one machine to a cluster, a node without work, certificates.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,9 +93,7 @@ func engineFolder(dir, state string) string {
 	if state == "" && jetstream.IsStore(dir) {
 		return dir
 	}
-	if state == "" {
-		state = filepath.Join(dir, ".pipeline")
-	}
+	state = cmp.Or(state, os.Getenv("PIPELINE_STATE"), filepath.Join(dir, ".pipeline"))
 	return filepath.Join(state, "serve", "engine")
 }
 

@@ -87,7 +87,9 @@ func TestSandboxPushesToTheReceiver(t *testing.T) {
 
 // A receiver that is not there is a failure, and its address is not shown.
 func TestSandboxPushRefused(t *testing.T) {
-	server := httptest.NewServer(receive.New(receive.Options{Engine: enginetest.NewMemory()}))
+	hooks := receive.New(receive.Options{Engine: enginetest.NewMemory()})
+	hooks.Set(nil) // it has begun, and nothing is pushed to it
+	server := httptest.NewServer(hooks)
 	defer server.Close()
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"sandbox", "gevme", "--push", server.URL + "/hooks/secret", "--every", "1ms", "--push-count", "2"}, nil, &stdout, &stderr)

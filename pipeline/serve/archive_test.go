@@ -71,7 +71,7 @@ func TestTakeOver(t *testing.T) {
 		_, _, endB := h.node("b")
 		h.push("m", "one")
 		time.Sleep(30 * time.Second) // it is kept
-		h.rows = nil
+		h.set(func() { h.rows = nil })
 		var want []string
 		for _, id := range []string{"two", "three", "four"} {
 			h.push("m", id)
@@ -92,18 +92,20 @@ func TestTakeOver(t *testing.T) {
 		if c := h.client(a, "m.yaml"); c.Pushes != 0 || c.Node != "b" {
 			t.Errorf("a says that %d wait on node %s", c.Pushes, c.Node)
 		}
-		if len(h.rows) != 1 || !strings.HasPrefix(h.rows[0], "m five ") {
-			t.Errorf("b made %q", h.rows)
+		var made []string
+		h.set(func() { made, h.rows = h.rows, nil })
+		if len(made) != 1 || !strings.HasPrefix(made[0], "m five ") {
+			t.Errorf("b made %q", made)
 		}
-		h.rows = nil
 		if err := endB(); err != nil { // it keeps its state before it gives the lease back
 			t.Error(err)
 		}
 		time.Sleep(5 * time.Second)
 		h.push("m", "six")
 		time.Sleep(time.Second)
-		if len(h.rows) != 1 || !strings.HasPrefix(h.rows[0], "m six ") {
-			t.Errorf("a made %q", h.rows)
+		h.set(func() { made = h.rows })
+		if len(made) != 1 || !strings.HasPrefix(made[0], "m six ") {
+			t.Errorf("a made %q", made)
 		}
 		if err := endA(); err != nil {
 			t.Error(err)

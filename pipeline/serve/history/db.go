@@ -39,7 +39,7 @@ var schema string
 type DB struct {
 	path string
 	log  *slog.Logger
-	db   *sql.DB
+	db   *sql.DB // nil while the file could not be made anew
 }
 
 // Open opens the history at path to project events into it. A file that cannot be
@@ -62,6 +62,9 @@ func Open(path string, log *slog.Logger) (*DB, error) {
 
 // Close ends the use of the file.
 func (d *DB) Close() error {
+	if d.db == nil {
+		return nil
+	}
 	if err := d.db.Close(); err != nil {
 		return errorf(d.path, err)
 	}
@@ -70,10 +73,21 @@ func (d *DB) Close() error {
 
 // Rebuild empties the history, so that all of the log is projected again.
 func (d *DB) Rebuild() error {
+	if err := d.ready(); err != nil {
+		return err
+	}
 	if err := makeTables(d.db); err != nil {
 		return errorf(d.path, err)
 	}
 	return nil
+}
+
+// ready opens the file where making it anew has failed before.
+func (d *DB) ready() error {
+	if d.db != nil {
+		return nil
+	}
+	return d.open()
 }
 
 // open opens the file and makes its tables where they are not there, or not as

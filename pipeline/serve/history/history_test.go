@@ -498,3 +498,19 @@ func same(t *testing.T, want, got any) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// A history that could not be made anew at first is made when it can be.
+func TestMadeAnewLater(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	h.happen(story...)
+	must(0, h.db.db.Close())(t)
+	h.db.db = nil // as a renewal leaves it that cannot make the file
+	if err := os.Remove(h.path); err != nil {
+		t.Fatal(err)
+	}
+	h.catchUp()
+	if after := h.dump(); !strings.Contains(after, "acme") {
+		t.Error(after)
+	}
+	h.close()
+}

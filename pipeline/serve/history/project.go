@@ -51,6 +51,9 @@ func (d *DB) Project(ctx context.Context, e engine.Engine) {
 
 // follow projects what there is, and waits for more.
 func (d *DB) follow(ctx context.Context, e engine.Engine, pruned *time.Time) error {
+	if err := d.ready(); err != nil {
+		return err
+	}
 	if time.Since(*pruned) > pruneEvery {
 		if err := d.prune(ctx, time.Now().Add(-Keep)); err != nil {
 			return err
@@ -74,6 +77,9 @@ var errFull = errors.New("the batch is full")
 
 // CatchUp projects what is in the log, and returns the place of the last event.
 func (d *DB) CatchUp(ctx context.Context, e engine.Engine) (seq uint64, err error) {
+	if err := d.ready(); err != nil {
+		return 0, err
+	}
 	if err := d.sameLog(ctx, e); err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -448,10 +449,10 @@ func raw(t *testing.T, address string, sent io.Reader) string {
 }
 
 // forever is a body without an end.
-type forever struct{ sent int64 }
+type forever struct{ sent atomic.Int64 }
 
 func (f *forever) Read(p []byte) (int, error) {
-	f.sent += int64(len(p))
+	f.sent.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -476,8 +477,8 @@ func TestOverTheWire(t *testing.T) {
 		t.Errorf("100-continue: %q", got)
 	}
 	endless := &forever{}
-	if got := raw(t, address, io.MultiReader(strings.NewReader(head+"Transfer-Encoding: chunked\r\n\r\n40000000\r\n"), endless)); got != "" && !strings.HasPrefix(got, "HTTP/1.1 413") || endless.sent > 64<<20 {
-		t.Errorf("a body without end: %.80q after %d bytes", got, endless.sent)
+	if got := raw(t, address, io.MultiReader(strings.NewReader(head+"Transfer-Encoding: chunked\r\n\r\n40000000\r\n"), endless)); got != "" && !strings.HasPrefix(got, "HTTP/1.1 413") || endless.sent.Load() > 64<<20 {
+		t.Errorf("a body without end: %.80q after %d bytes", got, endless.sent.Load())
 	}
 	if stored := b.stored(t); len(stored) != 2 || string(stored[0].Body)+string(stored[1].Body) != `{"a": 1}{}` && string(stored[1].Body)+string(stored[0].Body) != `{"a": 1}{}` {
 		t.Errorf("stored: %v", stored)

@@ -118,12 +118,12 @@ func (s *serving) api(method, path string, into any) int {
 // eventually looks until something holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	t.Fatalf("in 30 seconds it did not happen: %s", what)
+	t.Fatalf("in two minutes it did not happen: %s", what)
 }
 
 func (s *serving) has(name, text string) func() bool {

@@ -193,8 +193,7 @@ func TestNoConnection(t *testing.T) {
 			if resolver.PreferGo == false && strings.Contains(host, "example") {
 				continue // no question leaves this machine
 			}
-			transport := newTransport(p, resolver)
-			w := newWriter(p, func() http.RoundTripper { return transport }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
+			w := newWriter(p, func() http.RoundTripper { return newConnection(p, resolver) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			err := errors.Join(w.Write(ctx, rows("a")), w.Abort())
 			cancel()
@@ -218,16 +217,16 @@ func TestRebinding(t *testing.T) {
 	}
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Addr().String())
-	p, _ := compile(decoded(pipeline.Options{"url": "https://hooks.localhost:" + port}))
-	transport := newTransport(p, nameServer(t, "127.0.0.1", "10.0.0.1"))
-	conn, err := transport.DialContext(t.Context(), "tcp4", p.url.Host)
+	p, _ := compile(decoded(pipeline.Options{"url": "http://hooks.localhost:" + port}))
+	c := newConnection(p, nameServer(t, "127.0.0.1", "10.0.0.1"))
+	conn, err := c.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
-	_, err = transport.DialContext(t.Context(), "tcp4", p.url.Host)
+	_, err = c.open(t.Context())
 	var no *forbidden
-	if !errors.As(err, &no) || no.what != "in a private network" {
+	if !errors.As(err, &no) || !no.plain {
 		t.Errorf("got %v", err)
 	}
 }
@@ -245,7 +244,7 @@ func TestNothingIsTold(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	worker := newWriter(p, func() http.RoundTripper { return newTransport(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+	worker := newWriter(p, func() http.RoundTripper { return newConnection(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
 	_, err := worker.send(t.Context(), p.url, "id", []byte("canary-person"))
 	if err == nil {
 		t.Fatal("that is no answer")

@@ -13,9 +13,8 @@ import (
 	"pipeline/pipeline"
 )
 
-// pipes is a network within the process: net/http closes a connection where 50 ms
-// after an answer it does not know yet that it had written the request, which
-// happens on a busy machine, and synctest has the clock only without sockets.
+// pipes is a network within the process: synctest has the clock only without
+// sockets.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -24,7 +23,7 @@ type pipes struct {
 
 func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	p.opened.Add(1)
 	here, there := net.Pipe()
 	select {
@@ -68,9 +67,9 @@ func TestConnections(t *testing.T) {
 			t.Fatal(errs)
 		}
 		w := newWriter(p, func() http.RoundTripper {
-			transport := newTransport(p, nil)
-			transport.DialTLSContext = network.dial
-			return transport
+			c := newConnection(p, nil)
+			c.open = network.dial
+			return c
 		}, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}})
 		for range 5 {
 			if err := w.Write(t.Context(), numbered(200)); len(refusedRows(t, err)) != 20 {

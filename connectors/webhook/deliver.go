@@ -46,6 +46,7 @@ type worker struct {
 	failed <-chan struct{} // closed: nothing more is to be sent
 	signer *signer
 	limit  timeLimit
+	head   http.Header     // of the last request; nil: there was none
 	answer [maxAnswer]byte // what is read of an answer
 }
 
@@ -255,13 +256,10 @@ func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) 
 			err = errSilent // rather than what it did to the connection
 		}
 	}()
-	request := (&http.Request{
-		Method: http.MethodPost, URL: to, Host: to.Host, Header: w.header(id, body),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: int64(len(body)),
-		Body:          io.NopCloser(bytes.NewReader(body)), // a kind that net/http knows, and sends together with the headers
-	}).WithContext(ctx)
-	response, err := w.http.RoundTrip(request)
+	response, err := w.http.RoundTrip(w.request(ctx, to, id, body))
+	if errors.Is(err, errStale) {
+		response, err = w.http.RoundTrip(w.request(ctx, to, id, body))
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -275,10 +273,23 @@ func (w *worker) send(ctx context.Context, to *url.URL, id string, body []byte) 
 	return got, nil
 }
 
+func (w *worker) request(ctx context.Context, to *url.URL, id string, body []byte) *http.Request {
+	return (&http.Request{
+		Method: http.MethodPost, URL: to, Host: to.Host, Header: w.header(id, body),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: int64(len(body)),
+		Body:          io.NopCloser(bytes.NewReader(body)), // a kind that net/http knows, and sends together with the headers
+	}).WithContext(ctx)
+}
+
 const idempotencyKey = "Idempotency-Key"
 
+// header is that of the next request, in the place of the last one.
 func (w *worker) header(id string, body []byte) http.Header {
-	h := maps.Clone(w.fixed)
+	if w.head == nil {
+		w.head = maps.Clone(w.fixed)
+	}
+	h := w.head
 	h[idempotencyKey] = []string{id}
 	if w.signer.mac != nil {
 		timestamp, signature := w.signer.sign(id, time.Now(), body)

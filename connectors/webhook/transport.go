@@ -8,31 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"syscall"
 	"time"
 )
-
-// newTransport opens one connection, and keeps it. It speaks HTTP/1.1, where a slow request holds up no other, and knows no
-// proxy: behind one we could not tell where a request ends up. resolver is nil
-// outside of tests.
-func newTransport(p params, resolver *net.Resolver) *http.Transport {
-	g := guardOf(p)
-	dialer := &net.Dialer{
-		Timeout:   min(p.timeout, 10*time.Second),
-		KeepAlive: 30 * time.Second,
-		Resolver:  resolver,
-		Control:   func(_, address string, _ syscall.RawConn) error { return g.check(address) },
-	}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    min(p.timeout, 10*time.Second),
-		MaxConnsPerHost:        1,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // of the answer little is read
-	}
-}
 
 // timeLimit ends a request that takes too long. A context with a deadline for each
 // request would cost as much as making the request does.
@@ -91,13 +69,15 @@ func faultWords(err error, p params) string {
 		return fmt.Sprintf("no answer within %v", p.timeout)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "there is no host of that name"
+	case errors.Is(err, errHandshake):
+		return fmt.Sprintf("no secure connection within %v", min(p.timeout, maxHandshake))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there"
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
 		return "its certificate is not to be trusted: " + err.Error()
 	case errors.As(err, &alert):
 		return "no secure connection: " + alert.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, errStale), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the connection was closed without an answer"
 	case errors.As(err, &op):
 		return op.Error()

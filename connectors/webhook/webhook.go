@@ -101,7 +101,7 @@ func openWriter(c pipeline.SinkConfig) (*writer, error) {
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("open the webhook: %s: %s", errs[0].Option, errs[0].Message)
 	}
-	transport := func() http.RoundTripper { return newTransport(p, nil) }
+	transport := func() http.RoundTripper { return newConnection(p, nil) }
 	if c.World.HTTP != nil {
 		transport = func() http.RoundTripper { return c.World.HTTP }
 	}

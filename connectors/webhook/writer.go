@@ -60,7 +60,7 @@ type task struct {
 
 func newWriter(p params, transport func() http.RoundTripper, c pipeline.SinkConfig) *writer {
 	s := &shared{params: p, pace: &pacer{rate: p.rate}, rows: pipeline.NewRowJSON(c.Columns), notice: c.World.Notice, sink: c.Name, outbox: c.World.Outbox}
-	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}, idempotencyKey: nil}
+	s.fixed = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"pipeline"}}
 	for name, v := range p.headers {
 		s.fixed[http.CanonicalHeaderKey(name)] = []string{v}
 	}

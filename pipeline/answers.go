@@ -14,11 +14,12 @@ import (
 
 // An answer waits for others to be recorded with it, but not for long: its page
 // takes memory, and a run that dies repeats what is not recorded. That is as many
-// rows as may be under way at the same time, which it repeats as well.
+// rows as may be under way at the same time, which it repeats as well, but not so
+// many that all connections are idle while they are recorded.
 const (
 	recordAfter   = 10 * time.Millisecond
 	recordRows    = 256  // at least
-	maxRecordRows = 4096 // at most
+	maxRecordRows = 1024 // at most
 )
 
 // answers takes the answers of one sink. What is below the channels belongs to the

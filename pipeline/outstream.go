@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
+
+	"pipeline/pipeline/internal/scratch"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -133,6 +136,26 @@ func (o *Output) Flush() error {
 		return nil
 	}
 	return o.file.Flush()
+}
+
+// Scratch is a file for what a sink cannot write yet and that is too much for
+// memory. It is gone when it is closed, and with the process.
+type Scratch interface {
+	io.ReadWriteSeeker
+	io.Closer
+}
+
+// Scratch makes one on the disk of the output.
+func (o *Output) Scratch() (Scratch, error) {
+	dir := "" // the system's
+	if o.file != nil {
+		dir = filepath.Dir(o.file.Path())
+	}
+	f, err := scratch.Create(dir, ".rows")
+	if err != nil {
+		return nil, o.named(err)
+	}
+	return f, nil
 }
 
 // Restart forgets all that was written, flushed or not, for a sink that knows

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Path        string `option:"path,output,required" doc:"file to write; - is stdout"`
 	Compression string `option:"compression" values:"zstd,snappy,gzip,none" doc:"compression of the columns"`
-	RowGroupMB  int    `option:"row_group_mb" doc:"most megabytes of encoded rows that are held in memory, and make a row group, 1 to 256"`
+	RowGroupMB  int    `option:"row_group_mb" doc:"most megabytes of encoded rows that make a row group, 1 to 256"`
 }
 
 var defaults = Options{

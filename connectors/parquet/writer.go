@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/parquet-go/parquet-go"
@@ -36,6 +37,7 @@ type writer struct {
 	*pipeline.Output
 	path     string
 	file     *parquet.GenericWriter[any]
+	waiting  *waiting
 	columns  []column
 	rowGroup int64 // bytes that end a row group
 	began    int64 // bytes of the file before this row group
@@ -46,7 +48,7 @@ type writer struct {
 }
 
 func newWriter(out *pipeline.Output, o Options, mapping string, columns []column, packing compress.Codec) *writer {
-	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20}
+	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20, waiting: &waiting{out: out, open: map[*pages]bool{}}}
 	options := []parquet.WriterOption{
 		schemaOf(columns),
 		// In the form that readers know: some distrust the statistics of a writer
@@ -55,6 +57,7 @@ func newWriter(out *pipeline.Output, o Options, mapping string, columns []column
 		parquet.KeyValueMetadata("pipeline.mapping", mapping),
 		parquet.Compression(packing),
 		parquet.PageBufferSize(pageSize + pageSize/8),
+		parquet.ColumnPageBuffers(w.waiting),
 		parquet.DictionaryMaxBytes(dictionarySize),
 		parquet.DataPageVersion(1),        // every reader knows it, and version 2 is not smaller
 		parquet.DataPageStatistics(false), // the index of pages has them
@@ -134,7 +137,7 @@ func (w *writer) look() error {
 	return w.endRowGroup()
 }
 
-// size is how many bytes this row group holds in memory.
+// size is how many bytes this row group has so far.
 func (w *writer) size() int64 { return w.file.Size() - w.began }
 
 // endRowGroup writes the row group. Its last pages end with it.
@@ -188,3 +191,6 @@ func (w *writer) Flush(context.Context) error {
 
 // Commit publishes what was flushed.
 func (w *writer) Commit(context.Context) error { return w.Output.Commit() }
+
+// Abort leaves no file behind.
+func (w *writer) Abort() error { return errors.Join(w.waiting.close(), w.Output.Abort()) }

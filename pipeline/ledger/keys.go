@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/bits"
-	"os"
 	"path/filepath"
 	"syscall"
+
+	"pipeline/pipeline/internal/scratch"
 )
 
 // keys.go: which keys were seen in this run. Ten million keys in a map are a
@@ -200,14 +201,11 @@ func newTable(path string, size int64) (table, error) {
 	if size <= memorySize {
 		return newMemory(size), nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := scratch.Create(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return nil, err
 	}
-	// A file without a name is gone with the process, however that ends. Where
-	// the system does not allow it, Close removes the file.
-	removed := os.Remove(f.Name()) == nil
-	t := fileTable{File: f, bytes: size, named: !removed}
+	t := fileTable{File: f, bytes: size}
 	if err := f.Truncate(size); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -224,20 +222,11 @@ func (m memoryTable) Close() error                            { return nil }
 func (m memoryTable) size() int64                             { return int64(len(m)) }
 
 type fileTable struct {
-	*os.File
+	scratch.File
 	bytes int64
-	named bool
 }
 
 func (f fileTable) size() int64 { return f.bytes }
-
-func (f fileTable) Close() error {
-	err := f.File.Close()
-	if f.named {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
-}
 
 // cause is a file error without the operation and the path, which our own
 // message names already.

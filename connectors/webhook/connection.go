@@ -24,7 +24,7 @@ import (
 // The bounds of one connection.
 const (
 	maxHandshake = 10 * time.Second // for connecting, and for the secrets of TLS
-	maxIdle      = 90 * time.Second // that is kept without a request
+	maxIdle      = 90 * time.Second // that it is kept without a request
 	trusted      = time.Second      // within it, nobody looks whether an idle one is still open
 	maxHead      = 64 << 10         // bytes of an answer before its body
 	headGrace    = 50 * time.Millisecond
@@ -51,8 +51,9 @@ type connection struct {
 	conn net.Conn // nil: none is open
 	in   *bufio.Reader
 	out  *bufio.Writer
-	head int       // bytes that the head of an answer may still have; below 0: it is over
-	used time.Time // when the last answer ended
+	head int         // bytes that the head of an answer may still have; below 0: it is over
+	used time.Time   // when the last answer ended
+	idle *time.Timer // closes conn when it was not used for long
 
 	ctx  context.Context // whose end closes conn
 	stop func() bool     // lets go of ctx
@@ -160,6 +161,8 @@ func (c *connection) RoundTrip(r *http.Request) (*http.Response, error) {
 // begin makes conn the connection.
 func (c *connection) begin(conn net.Conn) {
 	c.conn = conn
+	c.idle = time.AfterFunc(maxIdle, func() { _ = conn.Close() }) // a later request has another one
+	c.idle.Stop()
 	if c.in == nil {
 		c.in, c.out = bufio.NewReader(c), bufio.NewWriterSize(conn, c.size)
 		return
@@ -230,14 +233,13 @@ func (c *connection) exchange(r *http.Request) (*http.Response, error) {
 // alive reports whether a connection that was used before can be used again: the
 // receiver has neither closed it nor said anything since.
 func (c *connection) alive() bool {
-	if c.ctx != nil && c.ctx.Err() != nil {
-		return false
+	if !c.idle.Stop() || c.ctx != nil && c.ctx.Err() != nil {
+		return false // it is closed
 	}
-	idle := time.Since(c.used)
-	if idle < trusted && c.in.Buffered() == 0 {
+	if time.Since(c.used) < trusted && c.in.Buffered() == 0 {
 		return true
 	}
-	if idle > maxIdle || c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+	if c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
 		return false
 	}
 	c.head = maxHead
@@ -251,6 +253,7 @@ func (c *connection) alive() bool {
 func (c *connection) close() {
 	c.unwatch()
 	if c.conn != nil {
+		c.idle.Stop()
 		_ = c.conn.Close() // everything that matters was read
 		c.conn = nil
 	}
@@ -278,7 +281,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 func (b *answerBody) Close() error {
 	if !b.over || b.close {
 		b.c.close()
+		return nil
 	}
 	b.c.used = time.Now()
+	b.c.idle.Reset(maxIdle)
 	return nil
 }

@@ -174,7 +174,11 @@ func TestConnectionIdles(t *testing.T) {
 		if h.dials != 1 {
 			t.Errorf("%d connections", h.dials)
 		}
-		w.end()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if _, err := w.http.(*connection).conn.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("it is kept for ever: %v", err)
+		}
 	})
 }
 

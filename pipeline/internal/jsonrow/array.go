@@ -145,7 +145,11 @@ type scan struct {
 
 // run returns how many bytes of b belong to the value.
 func (s *scan) run(b []byte) int {
-	for i, c := range b {
+	for i := 0; i < len(b); i++ {
+		if s.inString && !s.escaped {
+			i = beforeQuote(b, i)
+		}
+		c := b[i]
 		if !s.started {
 			s.started = true
 			s.scalar = c != '"' && c != '{' && c != '['

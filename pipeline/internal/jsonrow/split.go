@@ -286,6 +286,18 @@ func skipString(doc []byte, i int) (int, error) {
 	return 0, errCutOff
 }
 
+// beforeQuote is the place of the first byte at or behind i that may be a quote or a
+// backslash, of those that there are.
+func beforeQuote(doc []byte, i int) int {
+	for fastTexts && i+8 < len(doc) {
+		if end := quoteOrSlant(binary.LittleEndian.Uint64(doc[i:])); end != 0 {
+			return i + bits.TrailingZeros64(end)/8
+		}
+		i += 8
+	}
+	return i
+}
+
 func skipSpace(doc []byte, i int) int {
 	for i < len(doc) && (doc[i] == ' ' || doc[i] == '\n' || doc[i] == '\r' || doc[i] == '\t') {
 		i++

@@ -10,11 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,8 +24,6 @@ import (
 const (
 	maxTries     = 5
 	maxPatience  = 5 * time.Minute // of all tries and the waits between them, without waiting for the limit
-	backoffBase  = 500 * time.Millisecond
-	backoffCap   = 30 * time.Second
 	maxRedirects = 5
 )
 
@@ -101,7 +97,7 @@ func (c *caller) ask(ctx context.Context, u *url.URL, accept func(*answer) error
 			}
 		}
 		fault.Tries = try + 1
-		pause := backoff(try)
+		pause := pipeline.Backoff(try)
 		if fault.after > 0 {
 			pause = fault.after
 		}
@@ -252,27 +248,6 @@ func isRedirect(status int) bool {
 
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) && b.User == nil
-}
-
-// backoff is how long to wait after the try of that number: anything up to a
-// bound that doubles, so that callers who failed together do not come back
-// together.
-func backoff(try int) time.Duration {
-	return rand.N(min(backoffBase<<try, backoffCap) + 1)
-}
-
-// retryAfter is how long the header of that name asks to wait, 0 where it says
-// nothing of use. It is a number of seconds or a date.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then it is the largest there is
-		const most = 10 * 365 * 24 * 60 * 60 // beyond that a Duration would overflow some day
-		return time.Duration(max(0, min(seconds, most))) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, at.Sub(now).Round(time.Second))
-	}
-	return 0
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

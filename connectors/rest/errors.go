@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"pipeline/pipeline"
 )
 
 // Reason is what kind of thing went wrong with a call.
@@ -84,7 +86,7 @@ func (c *caller) statusFault(u *url.URL, res *http.Response) *Error {
 		e.Reason = LoginAgain
 		e.Message = c.refusedWords()
 	case meaning == meansRetry:
-		e.retry, e.after = true, retryAfter(res.Header.Get("Retry-After"), time.Now())
+		e.retry, e.after = true, pipeline.RetryAfter(res.Header.Get("Retry-After"), time.Now())
 		e.Reason, e.Message = Unavailable, "the platform has a problem; run again later"
 		if e.Status == http.StatusTooManyRequests {
 			e.Reason, e.Message = Limited, "the platform's own limit was reached; lower rate in the mapping, or see who else uses these credentials"

@@ -182,7 +182,7 @@ func (a *asker) patiently(ctx context.Context, question func(context.Context) (*
 		if !errors.As(err, &refused) || refused.Status < 500 && refused.Status != http.StatusTooManyRequests || try+1 == tokenTries {
 			return grant, err
 		}
-		if err := sleep(ctx, backoff(try)); err != nil {
+		if err := sleep(ctx, pipeline.Backoff(try)); err != nil {
 			return Grant{}, err
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,8 +21,6 @@ import (
 
 // The bounds of one delivery.
 const (
-	backoffBase   = 500 * time.Millisecond
-	backoffCap    = 30 * time.Second
 	maxRetryAfter = 5 * time.Minute
 	retryFor      = 5 * time.Minute // from the first try to the beginning of the last
 	maxRedirects  = 5
@@ -102,9 +99,9 @@ func (w *worker) deliver(ctx context.Context, body []byte) (refusal *pipeline.Re
 		case err == nil && !again(got.status):
 			return w.judge(got)
 		}
-		wait := backoff(try)
+		wait := pipeline.Backoff(try)
 		if err == nil {
-			if asked := retryAfter(got.retryAfter, time.Now()); asked > 0 {
+			if asked := pipeline.RetryAfter(got.retryAfter, time.Now()); asked > 0 {
 				wait = min(asked, maxRetryAfter)
 				w.pace.pause(time.Now().Add(wait))
 			}
@@ -296,24 +293,4 @@ func (w *worker) header(id string, body []byte) http.Header {
 		h["Webhook-Id"], h["Webhook-Timestamp"], h["Webhook-Signature"] = []string{id}, []string{timestamp}, []string{signature}
 	}
 	return h
-}
-
-// backoff is how long to wait after the try of that number: anything up to a
-// bound that doubles, so that those who failed together do not come back
-// together.
-func backoff(try int) time.Duration {
-	return rand.N(min(backoffBase<<min(try, 10), backoffCap) + 1)
-}
-
-// retryAfter is how long that header asks to wait, in seconds or by a date; 0
-// where it says nothing of use.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.Atoi(header); err == nil {
-		return time.Duration(max(0, min(seconds, int(24*time.Hour/time.Second)))) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }

@@ -96,7 +96,7 @@ func (w *worker) try(ctx context.Context, id string, body []byte) pipeline.Try {
 	if err != nil {
 		return pipeline.Try{Reason: w.faultReason(err)}
 	}
-	t := pipeline.Try{Status: got.status, Reason: answers(got.status), After: retryAfter(got.retryAfter, time.Now())}
+	t := pipeline.Try{Status: got.status, Reason: answers(got.status), After: pipeline.RetryAfter(got.retryAfter, time.Now())}
 	switch {
 	case w.success.has(got.status), got.status == http.StatusNotFound && bytes.HasPrefix(body, []byte(deletion)):
 		return pipeline.Try{Verdict: pipeline.Delivered, Status: got.status}

@@ -25,7 +25,7 @@ import (
 const (
 	maxHandshake = 10 * time.Second // for connecting, and for the secrets of TLS
 	maxIdle      = 90 * time.Second // that it is kept without a request
-	trusted      = time.Second      // within it, nobody looks whether an idle one is still open
+	trusted      = time.Second      // within it, a quick look tells whether an idle one is still open
 	maxHead      = 64 << 10         // bytes of an answer before its body
 	headGrace    = 50 * time.Millisecond
 )
@@ -49,6 +49,7 @@ type connection struct {
 	size  int            // bytes that are written at once
 
 	conn net.Conn // nil: none is open
+	wire *probe   // of the socket below it; nil: there is none
 	in   *bufio.Reader
 	out  *bufio.Writer
 	head int         // bytes that the head of an answer may still have; below 0: it is over
@@ -160,7 +161,7 @@ func (c *connection) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // begin makes conn the connection.
 func (c *connection) begin(conn net.Conn) {
-	c.conn = conn
+	c.conn, c.wire = conn, wireOf(conn)
 	c.idle = time.AfterFunc(maxIdle, func() { _ = conn.Close() }) // a later request has another one
 	c.idle.Stop()
 	if c.in == nil {
@@ -169,6 +170,22 @@ func (c *connection) begin(conn net.Conn) {
 	}
 	c.in.Reset(c)
 	c.out.Reset(conn)
+}
+
+// wireOf looks at the socket of a connection, with TLS or without.
+func wireOf(conn net.Conn) *probe {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	wire, err := socket.SyscallConn()
+	if err != nil {
+		return nil // whoever uses it next is told
+	}
+	return newProbe(wire)
 }
 
 // Read reads from the connection, no more than the head of an answer may have.
@@ -236,7 +253,7 @@ func (c *connection) alive() bool {
 	if !c.idle.Stop() || c.ctx != nil && c.ctx.Err() != nil {
 		return false // it is closed
 	}
-	if time.Since(c.used) < trusted && c.in.Buffered() == 0 {
+	if time.Since(c.used) < trusted && c.in.Buffered() == 0 && (c.wire == nil || c.wire.silent()) {
 		return true
 	}
 	if c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -83,6 +84,51 @@ func TestStandardWebhooks(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if want := "good\ngood\nNo matching signature found\n"; err != nil || string(out) != want {
 		t.Errorf("%v: got %s, want %s", err, out, want)
+	}
+}
+
+// TestStandardWebhooksReceiver delivers to a server of Node, which closes connections
+// as it likes: no row is lost, none is rejected, and each is verified.
+func TestStandardWebhooksReceiver(t *testing.T) {
+	modules := os.Getenv("PIPELINE_NODE_MODULES")
+	if modules == "" {
+		t.Skip("PIPELINE_NODE_MODULES does not name a node_modules folder with standardwebhooks; .ci/run sets it")
+	}
+	cmd := exec.CommandContext(t.Context(), "node", "testdata/receive.mjs", modules, testSecret)
+	stop, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("it did not start: ", lines.Err())
+	}
+	w := sink(t, nil, pipeline.Options{"url": lines.Text(), "secret": testSecret, "concurrency": int64(4)})
+	if err := errors.Join(w.Write(t.Context(), numbered(1000)), w.Flush(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if err := stop.Close(); err != nil {
+		t.Error(err)
+	}
+	lines.Scan()
+	var got struct{ Taken, Again, Connections int }
+	if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
+		t.Errorf("%v: %s", err, lines.Text())
+	}
+	// it may close a connection when a request is on its way already
+	if got.Taken-got.Again != 1000 || got.Again > 20 || got.Connections <= 4 {
+		t.Errorf("got %+v", got)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

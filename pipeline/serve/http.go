@@ -119,7 +119,8 @@ func (s *Service) Unready(ctx context.Context) string {
 func (s *Service) Listen(ctx context.Context, listener net.Listener, handler http.Handler, config *tls.Config) error {
 	server := &http.Server{
 		Handler: handler, TLSConfig: config, MaxHeaderBytes: headerBytes,
-		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		DisableGeneralOptionsHandler: true, // it says 200 to OPTIONS *, and there is nothing to say of all of it
+		ReadHeaderTimeout:            headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		ErrorLog: log.New(discard{}, "", 0), // it would tell what strangers send
 	}
 	ended := make(chan error, 1)

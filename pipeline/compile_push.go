@@ -35,7 +35,9 @@ func (c *compiler) pushes(d SourceDecl, decl ConnectorDecl, connector SourceConn
 	if !connector.PushOnly {
 		group, given := src.options[optionPush].(Options)
 		if !given {
-			c.reconcile(d.Reconcile)
+			if optionNode(decl.options, optionPush) == nil { // else what is wrong with it is said already
+				c.reconcile(d.Reconcile)
+			}
 			return
 		}
 		options, prefix = group, optionPush+"."

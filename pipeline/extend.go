@@ -7,11 +7,13 @@ package pipeline
 // path is relative to it.
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -26,6 +28,9 @@ const maxExtends = 10
 // file cannot be read as YAML.
 func Load(name string, files *Files) (*Mapping, diag.List) {
 	src, err := files.Open(name)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, diag.List{}.Error("missing-file", diag.Span{File: name}, "this is a folder, and a mapping is wanted", fmt.Sprintf("name one that is in it: %s", filepath.Join(name, "NAME.yaml")))
+	}
 	if err != nil {
 		return nil, diag.List{}.Error("missing-file", diag.Span{File: name}, fmt.Sprintf("cannot read the mapping: %v", plainCause(err)), files.near(name, name))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -216,6 +217,13 @@ func TestParseReadsNoOtherFile(t *testing.T) {
 func TestLoadSaysWhyAMappingCannotBeRead(t *testing.T) {
 	_, diags := pipeline.Load("acme.yaml", &pipeline.Files{Read: func(string) ([]byte, error) { return nil, errors.New("the disk is on fire") }})
 	if len(diags) != 1 || diags[0].Message != "cannot read the mapping: the disk is on fire" || diags[0].Span.File != "acme.yaml" {
+		t.Errorf("%+v", diags)
+	}
+}
+
+func TestLoadOfAFolder(t *testing.T) {
+	_, diags := pipeline.Load("clients", &pipeline.Files{Read: func(string) ([]byte, error) { return nil, syscall.EISDIR }})
+	if len(diags) != 1 || diags[0].Message != "this is a folder, and a mapping is wanted" || diags[0].Hint != "name one that is in it: clients/NAME.yaml" {
 		t.Errorf("%+v", diags)
 	}
 }

@@ -133,7 +133,7 @@ func (m *maker) content(h *hostile) (kind string) {
 		{"two values", kind, good + pick(m, good, " ", ",", "\x00", "]", "//", "null"), ""},
 		{"a list of some", kind, `[` + good + `,` + fmt.Sprint(m.n) + `,{"id":"` + id + `-b"}, "` + id + `"]`, id},
 		{"a list of lists", kind, `[[` + good + `]]`, ""},
-		{"not an object", kind, pick(m, "null", "true", "7", `"t"`, "", " ", "{", "}", "[", "\x00", "\""+id, "["+id, `{"id" "`+id+`"}`), ""},
+		{"not an object", kind, pick(m, "null", "true", "7", `"t"`, "", "{", "}", "[", "\x00", "\""+id, "["+id, `{"id" "`+id+`"}`), ""},
 		{"a mark before JSON", kind, "\xef\xbb\xbf" + good, ""},
 		{"wrong types", kind, `{"id": ` + pick(m, "{}", "[]", "null", "true", `{"id": {}}`) + `, "name": "` + id + `"}`, ""},
 		{"many names", kind, `{"id": "` + id + `"` + manyNames(m.IntN(8000)) + "}", ""},

@@ -244,6 +244,7 @@ func (w *worker) work(ctx, stop context.Context) error {
 	if d := w.service.c.Deliveries; d != nil {
 		beside.Go(func() { w.deliver(background, d) })
 	}
+	unknown := false // what is due
 	// draining is asked for itself: a run that it has stopped would begin again until
 	// stop follows
 	for ctx.Err() == nil && stop.Err() == nil && !w.service.Draining() {
@@ -252,9 +253,12 @@ func (w *worker) work(ctx, stop context.Context) error {
 			if errors.Is(err, engine.ErrConflict) {
 				return err // somebody else works for the mapping
 			}
-			w.service.c.Log.Warn("what is due is not known", "mapping", w.name, "error", err.Error())
+			if !unknown { // once, and not at each try: a disk that is full may be the log's too
+				w.service.c.Log.Warn("what is due is not known", "mapping", w.name, "error", err.Error())
+			}
 			wait = leaseRenew
 		}
+		unknown = err != nil
 		if job != nil {
 			if err := w.do(ctx, stop, job); err != nil {
 				return err

@@ -71,7 +71,7 @@ func (s *Service) Clients(ctx context.Context) []Client {
 		all = append(all, c)
 	}
 	s.mu.Unlock()
-	var out []Client
+	out := []Client{} // JSON shows it as a list where there is none
 	for _, c := range all {
 		out = append(out, c.look(ctx, time.Now()))
 	}

@@ -37,6 +37,7 @@ type fake struct {
 	destinations []web.Destination
 	rejectFile   string
 	files        diag.Files
+	unready      string
 	err          error // of everything
 
 	mu   sync.Mutex
@@ -51,6 +52,7 @@ func (f *fake) tell(format string, args ...any) error {
 }
 
 func (f *fake) Clients(context.Context) ([]web.Client, error) { return slices.Clone(f.clients), f.err }
+func (f *fake) Unready(context.Context) string                { return f.unready }
 func (f *fake) Files(web.Client) diag.Files                   { return f.files }
 func (f *fake) Destinations(context.Context, string) ([]web.Destination, error) {
 	return f.destinations, f.err

@@ -24,6 +24,7 @@ type glanceView struct {
 	States  []stateCount
 	State   State // only these; empty: all
 	Dead    int
+	Unready string // why nothing can be stored or run; empty: it can
 }
 
 type glanceRow struct {
@@ -42,7 +43,7 @@ func (s *Site) glance(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	v := glanceView{All: len(all), State: State(r.URL.Query().Get("state"))}
+	v := glanceView{All: len(all), State: State(r.URL.Query().Get("state")), Unready: s.c.Source.Unready(r.Context())}
 	if v.State != "" && !slices.Contains(States, v.State) {
 		return view{}, badRequest{fmt.Errorf("a client is never %q: it is one of %s", v.State, stateList())}
 	}

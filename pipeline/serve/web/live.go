@@ -28,6 +28,9 @@ type Live struct {
 
 var _ Source = Live{}
 
+// Unready asks the service.
+func (l Live) Unready(ctx context.Context) string { return l.Service.Unready(ctx) }
+
 // Clients are those of the service, with what only the history knows of them.
 func (l Live) Clients(ctx context.Context) ([]Client, error) {
 	known, err := l.Reader.Clients(ctx)

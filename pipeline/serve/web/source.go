@@ -20,6 +20,8 @@ var ErrNone = errors.New("there is none of that name here; it may have been remo
 // that somebody wrote into a record.
 type Source interface {
 	Clients(ctx context.Context) ([]Client, error) // by name
+	// Unready is why nothing can be stored or run, as /readyz says it; empty: it can.
+	Unready(ctx context.Context) string
 	// Destinations are the receivers of rows of a client; none: it writes files only.
 	Destinations(ctx context.Context, client string) ([]Destination, error)
 	// Files are those that diagnostics of a client may point at, by name. What cannot

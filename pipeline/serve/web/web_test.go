@@ -199,6 +199,14 @@ func TestGlanceWithoutClients(t *testing.T) {
 	contains(t, "the first page", loggedIn(t, &fake{}).see("/"), "There is no mapping in the folder yet.")
 }
 
+// Where the store cannot store, clients that look healthy are not told alone.
+func TestGlanceWhereNothingCanBeStored(t *testing.T) {
+	f := full(t)
+	lacks(t, "the first page", loggedIn(t, f).see("/"), "503")
+	f.unready = "the store cannot store"
+	contains(t, "the first page", loggedIn(t, f).see("/"), "Pushes are answered with 503, and no run begins: the store cannot store. pipeline doctor says what to do.")
+}
+
 func TestRenewingCanBeSwitchedOff(t *testing.T) {
 	v := loggedIn(t, full(t))
 	got := v.press("/", "/refresh", url.Values{"refresh": {"off"}, "back": {"/client/acme?span=24h"}})

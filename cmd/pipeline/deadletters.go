@@ -175,7 +175,33 @@ func (a *app) deadLetters(ctx context.Context, c checked, f runFlags, d deadFlag
 	case f.json:
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"mapping": c.plan.Name(), "open": len(dead), "dead": append([]history.DeadEntry{}, dead...)})
 	}
+	if len(dead) == 0 {
+		return a.noDead(ctx, s, c)
+	}
 	return a.printDead(c, dead)
+}
+
+// noDead says that nothing was given up, and what is not there all the same.
+func (a *app) noDead(ctx context.Context, s *serveClient, c checked) error {
+	var client struct {
+		Destinations []struct {
+			Sink, Disabled string
+			Waiting        int
+		}
+	}
+	if err := s.ask(ctx, http.MethodGet, "/api/v1/clients/"+url.PathEscape(c.plan.Name()), nil, &client); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: no delivery was given up\n", c.plan.Name())
+	for _, to := range client.Destinations {
+		if to.Disabled != "" {
+			fmt.Fprintf(a.stdout, "  %s: nothing is sent there any more: %s; once it is back, say so on the page of serve\n", to.Sink, printable(to.Disabled, shownReason))
+		}
+		if to.Waiting > 0 {
+			fmt.Fprintf(a.stdout, "  %s: %s for another try\n", to.Sink, deliveriesAre(to.Waiting, "waits", "wait"))
+		}
+	}
+	return nil
 }
 
 // settleDead tries them again, or lets them go.
@@ -200,10 +226,6 @@ func (a *app) settleDead(ctx context.Context, s *serveClient, c checked, d deadF
 
 // printDead prints deliveries that were given up, by sink and reason.
 func (a *app) printDead(c checked, dead []history.DeadEntry) error {
-	if len(dead) == 0 {
-		_, err := fmt.Fprintf(a.stdout, "%s: no delivery was given up\n", c.plan.Name())
-		return err
-	}
 	type cause struct{ sink, reason string }
 	var order []cause
 	counts, oldest := map[cause]int{}, map[cause]time.Time{}

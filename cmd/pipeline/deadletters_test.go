@@ -137,3 +137,28 @@ func TestServeDelivers(t *testing.T) {
 		t.Errorf("serve ends with %d: %s", code, s.stderr)
 	}
 }
+
+// Where nothing was given up, and nothing is delivered either, it says why.
+func TestRejectsDeliveriesOfAReceiverThatIsGone(t *testing.T) {
+	t.Parallel()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
+	t.Cleanup(receiver.Close)
+	dir := clientsFolder(t, fmt.Sprintf("webhook: {url: %q}", receiver.URL))
+	s := startServe(t, dir)
+	if status := s.push(`{"id": "x", "name": "p"}`); status != http.StatusAccepted {
+		t.Fatalf("a push is answered with %d", status)
+	}
+	want := `acme: no delivery was given up
+  webhook: nothing is sent there any more: the receiver answers 410 Gone; once it is back, say so on the page of serve
+  webhook: 1 delivery waits for another try
+`
+	var said []byte
+	eventually(t, "it says that the receiver is gone", func() bool {
+		cmd, _ := process(t, dir, "rejects", "clients/acme.yaml", "--deliveries")
+		said, _ = cmd.Output()
+		return string(said) == want
+	})
+	if code := s.stop(); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, s.stderr)
+	}
+}

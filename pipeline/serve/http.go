@@ -91,7 +91,8 @@ func (s *Service) hooks(next http.Handler) http.Handler {
 
 // ready reports whether pushes can be taken and mappings run.
 func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
-	if why := s.Unready(r.Context()); why != "" {
+	// a checker that closes its half of the connection is still there to be answered
+	if why := s.Unready(context.WithoutCancel(r.Context())); why != "" {
 		say(w, http.StatusServiceUnavailable, why)
 		return
 	}

@@ -220,6 +220,8 @@ func (s *Site) blame(r *http.Request, err error) (status int, title, text string
 		return http.StatusConflict, "Not done", err.Error()
 	case errors.As(err, &bad):
 		return http.StatusBadRequest, "Not understood", err.Error()
+	case r.Context().Err() != nil: // it is nobody's fault, and not the log's matter
+		return http.StatusServiceUnavailable, "Not shown", "who asked went away before it was answered"
 	}
 	s.c.Log.Error("a page could not be shown", "path", r.URL.Path, "error", err.Error())
 	return http.StatusInternalServerError, "Something is wrong with serve", err.Error() + "; the log of serve has more"

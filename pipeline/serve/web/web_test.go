@@ -1,10 +1,13 @@
 package web_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -434,4 +437,25 @@ func TestFailures(t *testing.T) {
 		}
 		contains(t, path, textOf(t, got.body), "Something is wrong with serve", "it is damaged; the log of serve has more.")
 	}
+}
+
+// Who goes away before an answer is no error of serve: the log does not have it.
+func TestVisitorsThatGoAway(t *testing.T) {
+	var log bytes.Buffer
+	f := &fake{err: context.Canceled}
+	v := newVisit(t, web.Config{Source: f, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	v.post("/login", url.Values{"token": {secret}})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	v.handler = withContext(gone, v.handler)
+	if got := v.get("/"); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "who asked went away before it was answered") {
+		t.Errorf("%d\n%s", got.status, got.body)
+	}
+	if log.Len() > 0 {
+		t.Errorf("it logs %s", &log)
+	}
+}
+
+func withContext(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(ctx)) })
 }

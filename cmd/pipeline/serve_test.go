@@ -303,3 +303,32 @@ func TestServeTLS(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, s.stderr)
 	}
 }
+
+// A folder without mappings is served: what is put into it runs.
+func TestServeEmptyFolder(t *testing.T) {
+	t.Parallel()
+	filled, dir := clientsFolder(t, "csv: {path: out.csv, mode: append}"), t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "clients"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := startServe(t, dir)
+	if want := "there is no mapping (*.yaml) in clients yet; put one there, and it runs\n"; !strings.Contains(s.greets, want) {
+		t.Errorf("it says\n%swant\n%s", s.greets, want)
+	}
+	var status struct{ Clients json.RawMessage }
+	if s.api("GET", "status", &status); string(status.Clients) != "[]" {
+		t.Errorf("the clients are %s", status.Clients)
+	}
+	for _, name := range []string{"clients/.env", "clients/acme.yaml"} {
+		src, err := os.ReadFile(filepath.Join(filled, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		putFile(t, dir, name, string(src))
+	}
+	eventually(t, "it is pushed to", func() bool { return s.push(`{"id": 1, "name": "p"}`) == http.StatusAccepted })
+	eventually(t, "it runs", s.has("out.csv", "1,p\n"))
+	if code := s.stop(); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, s.stderr)
+	}
+}

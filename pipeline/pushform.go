@@ -100,7 +100,7 @@ func (f *form) multipart(body []byte, boundary string) error {
 	for {
 		part, err := parts.NextRawPart()
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // wrapped, it is the end of a body without its last boundary
 			return nil
 		case err != nil:
 			return errors.New("its parts are broken or cut off")

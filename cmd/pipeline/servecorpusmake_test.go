@@ -144,7 +144,7 @@ func (m *maker) content(h *hostile) (kind string) {
 		{"a form with odd escapes", "application/x-www-form-urlencoded; charset=utf-8", "id=" + id + "&" + pick(m, "name=%", "name=%zz", "name=%u0041", "%00=%00", "name=%ff", "&&&=", "name=a;b=c", "name[]=1&name[]=2", "id="+id), ""},
 		{"a form of separators", "application/x-www-form-urlencoded", "id=" + id + strings.Repeat(pick(m, "&", "&a", "&=", "&a=b"), m.IntN(30000)), ""},
 		{"multipart", "multipart/form-data; boundary=xyz", "--xyz\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n" + id + "\r\n--xyz--\r\n", id},
-		{"odd multipart", pick(m, "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=xyz; boundary=xyz", "multipart/; boundary=xyz"),
+		{"odd multipart", pick(m, "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=xyz; boundary=xyz", "multipart/; boundary=xyz", "multipart/form-data; boundary=other", "multipart/form-data; boundary=\"a b\""),
 			"--xyz\r\nContent-Disposition: form-data; name=\"id\"; filename=\"../../etc/passwd\"\r\n\r\n" + id, ""},
 		{"multipart that breaks off", "multipart/form-data; boundary=xyz", "--xyz\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n" + id + pick(m, "", "\r\n--xyz", "\r\n--xyz\r\n", "\r\n--xyz--x"), ""},
 		{"multipart of many parts", "multipart/form-data; boundary=xyz", "--xyz" + strings.Repeat("\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n--xyz", 1+m.IntN(12000)) + "--\r\n", ""},

@@ -262,7 +262,9 @@ func AuditStore(ctx context.Context, dir string, log *slog.Logger) (Report, erro
 		return r, err
 	}
 	r.Mode = m.Mode
-	if age := time.Since(r.At); age > silent {
+	if age := time.Since(r.At); r.At.IsZero() {
+		r.Problems = append(r.Problems, "the copies were never compared: is pipeline serve running here?")
+	} else if age > silent {
 		r.Problems = append(r.Problems, fmt.Sprintf("the copies were compared last %s ago: is pipeline serve running here?", age.Round(time.Minute)))
 	}
 	damaged, read, err := Scrub(ctx, dir)

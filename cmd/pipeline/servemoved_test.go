@@ -39,7 +39,7 @@ func TestServeMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if said := answer(t, to, exitDone, "state", "import", "--yes", "clients/acme.yaml", "state.tar"); !strings.Contains(said, "  pushes  none mapped -> mapped up to number 2, by the run of ") {
+		if said := answer(t, to, exitDone, "state", "import", "--yes", "clients/acme.yaml", "state.tar"); !strings.Contains(said, "  pushes  none mapped -> mapped up to number 2, by the run of ") || !strings.HasSuffix(said, "done; next: pipeline serve clients\n") {
 			t.Error(said)
 		}
 		return to

@@ -7,6 +7,7 @@ package pipeline
 // state folder, that they are.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ const (
 
 // pushed is how far push runs got.
 type pushed struct {
-	Started time.Time `json:"started"` // the last run that came to its end
-	Seq     uint64    `json:"seq"`     // of the last push that it read
+	Started time.Time `json:"started"`         // the last run that came to its end
+	Seq     uint64    `json:"seq"`             // of the last push that it read
+	Store   string    `json:"store,omitempty"` // where that is its place, see RunOptions.PushedStore
 }
 
 // PushRange is what a push run reads, and its start: with the same state before, the
@@ -41,6 +43,7 @@ type PushRange struct {
 	Started time.Time `json:"started"`
 	After   uint64    `json:"after"`
 	UpTo    uint64    `json:"up_to"`
+	Store   string    `json:"store,omitempty"`
 }
 
 // pushRun is a run of what was pushed.
@@ -53,12 +56,46 @@ type pushRun struct {
 	enough  func() // ends reading
 }
 
-// PushedIn is how far push runs got by the state in a folder; known is false where
-// there was none.
-func PushedIn(dir string) (seq uint64, known bool, err error) {
+// PushedIn is how far push runs got in a store by the state in a folder; known is
+// false where there was none.
+func PushedIn(dir, store string) (seq uint64, known bool, err error) {
 	var at pushed
-	err = at.load(dir)
-	return at.Seq, !at.Started.IsZero(), err
+	if err := at.load(dir); err != nil || at.Started.IsZero() || otherStore(at.Store, store) {
+		return 0, false, err
+	}
+	return at.Seq, true, nil
+}
+
+// otherStore reports whether a place that was kept is one in another store. Where
+// either is not named nothing is known.
+func otherStore(kept, store string) bool { return kept != "" && store != "" && kept != store }
+
+// PushPlace is how far push runs got, for people.
+type PushPlace struct {
+	Seq         uint64     `json:"seq"`                   // of the last push that was mapped
+	Ran         *time.Time `json:"ran,omitempty"`         // the run that mapped it; nil: none came to its end
+	Interrupted uint64     `json:"interrupted,omitempty"` // how far a run was to go that was interrupted
+}
+
+// PushPlaceIn is how far push runs got by the state in a folder; nil where there was
+// none.
+func PushPlaceIn(dir string) (*PushPlace, error) {
+	var at pushed
+	var going PushRange
+	if err := errors.Join(at.load(dir), going.load(dir)); err != nil {
+		return nil, err
+	}
+	p := &PushPlace{Seq: at.Seq}
+	if !at.Started.IsZero() {
+		p.Ran = &at.Started
+	}
+	if going.interrupted(at) {
+		p.Interrupted = going.UpTo
+	}
+	if p.Ran == nil && p.Interrupted == 0 {
+		return nil, nil
+	}
+	return p, nil
 }
 
 // PushInterrupted reports whether a push run was interrupted, by the state in a
@@ -79,7 +116,7 @@ func RedoPush(dir string, p PushRange) (follows bool, err error) {
 	if err := at.load(dir); err != nil {
 		return false, err
 	}
-	if !at.Started.IsZero() && (p.After != at.Seq || !p.Started.After(at.Started)) {
+	if !at.Started.IsZero() && (otherStore(at.Store, p.Store) || p.After != at.Seq || !p.Started.After(at.Started)) {
 		return false, nil
 	}
 	if err := makeState(dir); err != nil {
@@ -119,10 +156,13 @@ func (r *run) keepPushed(ctx context.Context) error {
 	if err := errors.Join(last.load(dir), r.push.load(dir)); err != nil {
 		return err
 	}
-	if !r.push.interrupted(last) {
+	switch {
+	case !r.push.interrupted(last):
 		if err := r.newPush(ctx, last); err != nil {
 			return err
 		}
+	case otherStore(r.push.Store, r.o.PushedStore):
+		return fmt.Errorf("a run of the pushes up to number %d was interrupted, and they are in another store than this one, from which this state was moved; end that run there and move the state again, or remove %s to leave them out", r.push.UpTo, filepath.Join(dir, pushingFile))
 	}
 	if r.o.PushBegins != nil && !r.push.nothing() {
 		if err := r.o.PushBegins(ctx, r.push.PushRange); err != nil {
@@ -142,8 +182,8 @@ var errPullFirst = errors.New("a run was interrupted while it changed the reject
 
 // newPush notes what a new push run reads, where there is anything.
 func (r *run) newPush(ctx context.Context, last pushed) error {
-	after := last.Seq
-	if last.Started.IsZero() {
+	after, moved := last.Seq, otherStore(last.Store, r.o.PushedStore)
+	if last.Started.IsZero() || moved {
 		after = r.o.PushedAfter
 	}
 	upTo, err := r.o.Pushed.Last(ctx)
@@ -160,9 +200,12 @@ func (r *run) newPush(ctx context.Context, last pushed) error {
 	if upTo < after {
 		return fmt.Errorf("the store has pushes up to %d, and the last run has read number %d: it is not the store that it was; remove %s to map all that this one has", upTo, after, filepath.Join(r.kept.dir, PushedFile))
 	}
-	r.push.PushRange = PushRange{Started: started, After: after, UpTo: upTo}
+	r.push.PushRange = PushRange{Started: started, After: after, UpTo: upTo, Store: r.o.PushedStore}
 	if r.push.UpTo == after {
 		return nil
+	}
+	if moved {
+		r.notice("this state was moved here from another store, whose pushes were mapped up to number %d; those of this store are mapped from number %d on", last.Seq, after+1)
 	}
 	return saveJSON(filepath.Join(r.kept.dir, pushingFile), r.push.PushRange)
 }
@@ -271,7 +314,7 @@ func (r *run) endPushed() {
 
 // advancePushed remembers that all is published that a push run read.
 func (r *run) advancePushed() error {
-	at := pushed{Started: r.push.Started, Seq: r.push.reached}
+	at := pushed{Started: r.push.Started, Seq: r.push.reached, Store: cmp.Or(r.push.Store, r.o.PushedStore)}
 	if err := saveJSON(filepath.Join(r.kept.dir, PushedFile), at); err != nil {
 		return err
 	}

@@ -197,26 +197,17 @@ func (r *run) noteUnpublished() error {
 	return saveJSON(filepath.Join(r.o.State, unpublishedFile), replaying{Started: r.o.World.Now.Round(0), Rejects: sum})
 }
 
-// PurgeCopies removes the copies of open rejects that interrupted runs keep in a
-// state folder, and returns how many bytes that were.
-func PurgeCopies(dir string) (bytes int64, err error) {
-	names, err := copiesIn(dir)
-	for _, name := range names {
-		info, failed := os.Stat(name)
-		if failed == nil {
-			bytes += info.Size()
-			failed = os.Remove(name)
-		}
-		err = errors.Join(err, failed)
-	}
-	return bytes, err
+// isCopy reports whether a file of that name is one, see openCopy.
+func isCopy(name string) bool {
+	ok, _ := filepath.Match("retried-*.jsonl", name)
+	return ok
 }
 
 // copiesIn are the copies of open rejects in a state folder.
 func copiesIn(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(dir) // not Glob: the folder may be called [2026]
 	for _, e := range entries {
-		if ok, _ := filepath.Match("retried-*.jsonl", e.Name()); ok {
+		if isCopy(e.Name()) {
 			names = append(names, filepath.Join(dir, e.Name()))
 		}
 	}

@@ -33,9 +33,11 @@ type RunOptions struct {
 	// Rejects maps the open rejects, and nothing else.
 	Rejects bool
 	// Pushed is read instead of the source: what was pushed since the last such
-	// run, or once more what an interrupted one read. PushedAfter is where to begin
-	// where State does not say. It may be nil.
+	// run, or once more what an interrupted one read. It may be nil. PushedStore tells
+	// its store from others, in which a place means nothing; it may be empty.
+	// PushedAfter is where to begin where State does not say, for that store.
 	Pushed      Inbox
+	PushedStore string
 	PushedAfter uint64
 	// PushBegins is told what a run of what was pushed reads, before it has any
 	// effect; the run ends with its error. It may be nil.

@@ -4,6 +4,7 @@ package pipeline
 // hand.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,14 +24,16 @@ const (
 
 // KeptState is what is kept for a mapping.
 type KeptState struct {
-	Mapping   string       `json:"mapping"`
-	Folder    string       `json:"folder"`
-	Bytes     int64        `json:"bytes"` // of all that is in it
-	Tapes     []KeptTape   `json:"tapes,omitempty"`
-	Position  *time.Time   `json:"position,omitempty"` // the next run fetches what changed since
-	Receivers []Receiver   `json:"receivers,omitempty"`
-	InUse     string       `json:"in_use,omitempty"` // why the ledger cannot be read
-	Rejects   *KeptRejects `json:"rejects,omitempty"`
+	Mapping   string        `json:"mapping"`
+	Folder    string        `json:"folder"`
+	Bytes     int64         `json:"bytes"` // of all that is in it
+	Tapes     []KeptTape    `json:"tapes,omitempty"`
+	Position  *time.Time    `json:"position,omitempty"` // the next run fetches what changed since
+	Pushed    *PushPlace    `json:"pushed,omitempty"`
+	Versions  *KeptVersions `json:"versions,omitempty"`
+	Receivers []Receiver    `json:"receivers,omitempty"`
+	InUse     string        `json:"in_use,omitempty"` // why the ledger cannot be read
+	Rejects   *KeptRejects  `json:"rejects,omitempty"`
 }
 
 // KeptTape is a tape: of the last complete run, or of an interrupted one.
@@ -61,7 +64,7 @@ type KeptRejects struct {
 
 // Kept is what is kept for the mapping in the folder state; outDir is the folder
 // of outputs.
-func (p *Plan) Kept(state, outDir string) (KeptState, error) {
+func (p *Plan) Kept(ctx context.Context, state, outDir string) (KeptState, error) {
 	k := KeptState{Mapping: p.name, Folder: state}
 	var err error
 	if k.Bytes, err = folderBytes(state); err != nil {
@@ -73,6 +76,10 @@ func (p *Plan) Kept(state, outDir string) (KeptState, error) {
 	if k.Position, err = p.PositionIn(state); err != nil {
 		return k, err
 	}
+	if k.Pushed, err = PushPlaceIn(state); err != nil {
+		return k, err
+	}
+	k.Versions = versionsIn(ctx, state)
 	if k.Receivers, err = p.ReceiversIn(filepath.Join(state, LedgerFile)); err != nil {
 		k.InUse = err.Error()
 	}
@@ -190,6 +197,10 @@ func HoldState(dir string) (release func() error, err error) {
 			err = fmt.Errorf("the run of %s was interrupted: it goes on first, and would undo the change; run the mapping again, then change its state", when(t.Header().Started))
 		}
 		err = errors.Join(err, t.Close())
+	}
+	interrupted, failed := PushInterrupted(dir)
+	if err = errors.Join(err, failed); err == nil && interrupted {
+		err = errors.New("a run of what was pushed was interrupted: it goes on first, and would undo the change; start pipeline serve until it is through, then change the state")
 	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())

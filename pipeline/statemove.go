@@ -5,6 +5,7 @@ package pipeline
 
 import (
 	"archive/tar"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ const (
 	exportedState = "exported.tmp"
 )
 
+var tapeFiles = []string{tapeLast, tapeUnfinish}
+
 // manifest is the first file of an archive: what it is of.
 type manifest struct {
 	Version  int       `json:"pipeline_state"`
@@ -37,9 +40,16 @@ type manifest struct {
 	Exported time.Time `json:"exported"`
 }
 
-// Export writes the state in the folder dir as a tar: the position and the
-// ledger, and the tapes where they are asked for.
-func (p *Plan) Export(dir string, tapes bool, w io.Writer) (err error) {
+// exported are the small files of an export, and pushPlaces those of them that say
+// how far runs of what was pushed got: each means nothing without the other.
+var (
+	exported   = []string{PositionFile, PushedFile, pushingFile}
+	pushPlaces = []string{pushingFile, PushedFile}
+)
+
+// Export writes the state in the folder dir as a tar: how far runs got, the ledger and
+// the versions of records, and the tapes where they are asked for.
+func (p *Plan) Export(ctx context.Context, dir string, tapes bool, w io.Writer) (err error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("nothing is kept for %s: there is no folder %s", p.name, dir)
 	}
@@ -52,17 +62,18 @@ func (p *Plan) Export(dir string, tapes bool, w io.Writer) (err error) {
 	if err := p.addManifest(out); err != nil {
 		return err
 	}
-	if err := addFile(out, PositionFile, filepath.Join(dir, PositionFile)); err != nil {
-		return err
-	}
-	if err := addLedger(out, dir); err != nil {
-		return err
-	}
+	files := exported
 	if tapes {
-		for _, name := range []string{tapeLast, tapeUnfinish} {
-			if err := addFile(out, name, filepath.Join(dir, name)); err != nil {
-				return err
-			}
+		files = slices.Concat(exported, tapeFiles)
+	}
+	for _, name := range files {
+		if err := addFile(out, name, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range carriedDatabases {
+		if err := addDatabase(ctx, out, dir, name); err != nil {
+			return err
 		}
 	}
 	return out.Close()
@@ -91,39 +102,20 @@ func addFile(out *tar.Writer, name, path string) error {
 	return nil
 }
 
-// addLedger adds the ledger as it is at one moment.
-func addLedger(out *tar.Writer, dir string) (err error) {
-	path, snapshot := filepath.Join(dir, LedgerFile), filepath.Join(dir, exportedState)
-	if !fileExists(path) {
-		return nil
-	}
-	l, err := ledger.Open(path)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(snapshot); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed
-		return errors.Join(err, l.Close())
-	}
-	err = l.Snapshot(snapshot)
-	if err = errors.Join(err, l.Close()); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.Remove(snapshot)) }()
-	return addFile(out, LedgerFile, snapshot)
-}
-
 // Import is an archive beside the state that it may replace.
 type Import struct {
 	Exported  time.Time
 	Position  *time.Time // nil: there is none, or it is of another source
 	Receivers []Receiver
-	Files     []string // what is in it, and is replaced
+	Pushed    *PushPlace    // nil: nothing that was pushed was mapped
+	Versions  *KeptVersions // nil: none are known
+	Files     []string      // what is in it, and is replaced
 
 	dir, from string
 }
 
 // OpenImport unpacks an archive beside the state in dir, which has to be held.
-func (p *Plan) OpenImport(dir string, r io.Reader) (_ *Import, err error) {
+func (p *Plan) OpenImport(ctx context.Context, dir string, r io.Reader) (_ *Import, err error) {
 	i, err := newImport(dir)
 	if err != nil {
 		return nil, err
@@ -137,12 +129,16 @@ func (p *Plan) OpenImport(dir string, r io.Reader) (_ *Import, err error) {
 	if err := i.manifest(p, in); err != nil {
 		return nil, err
 	}
-	if err := i.unpack(in, []string{PositionFile, LedgerFile, tapeLast, tapeUnfinish}); err != nil {
+	if err := i.unpack(in, slices.Concat(exported, carriedDatabases, tapeFiles)); err != nil {
 		return nil, err
 	}
 	if i.Position, err = p.PositionIn(i.from); err != nil {
 		return nil, err
 	}
+	if i.Pushed, err = PushPlaceIn(i.from); err != nil {
+		return nil, err
+	}
+	i.Versions = versionsIn(ctx, i.from)
 	i.Receivers, err = p.ReceiversIn(filepath.Join(i.from, LedgerFile))
 	return i, err
 }
@@ -214,31 +210,55 @@ func (i *Import) file(h *tar.Header, in io.Reader, may []string) error {
 	return nil
 }
 
-// Commit puts the files in place. The position comes last: until then the next
-// run fetches what the ledger knows already.
+// HasPushes reports whether the archive says how far runs of what was pushed got.
+func (i *Import) HasPushes() bool {
+	return slices.ContainsFunc(pushPlaces, func(name string) bool { return slices.Contains(i.Files, name) })
+}
+
+// Commit puts the files in place. How far runs got comes last: until then the next
+// one reads again what the ledger and the versions know already.
 func (i *Import) Commit() error {
-	if slices.Contains(i.Files, LedgerFile) {
-		// Opened and closed, a ledger is one file, without a log beside it.
-		l, err := ledger.Open(filepath.Join(i.dir, LedgerFile))
-		if err == nil {
-			err = l.Close()
-		}
-		if err != nil {
-			return err
-		}
+	if err := i.clearPushes(); err != nil {
+		return err
 	}
-	for _, name := range []string{LedgerFile, tapeLast, tapeUnfinish, PositionFile} {
+	for _, name := range slices.Concat(carriedDatabases, tapeFiles, pushPlaces, []string{PositionFile}) {
 		if !slices.Contains(i.Files, name) {
 			continue
 		}
-		if err := os.Rename(filepath.Join(i.from, name), filepath.Join(i.dir, name)); err != nil {
-			return fmt.Errorf("put %s in place: %w", name, cause(err))
+		if err := i.put(name); err != nil {
+			return err
 		}
 		if err := syncDir(i.dir); err != nil {
 			return err
 		}
 	}
 	return i.Abort()
+}
+
+// put puts one file in place.
+func (i *Import) put(name string) error {
+	from, to := filepath.Join(i.from, name), filepath.Join(i.dir, name)
+	if slices.Contains(carriedDatabases, name) {
+		return ledger.Replace(from, to)
+	}
+	if err := os.Rename(from, to); err != nil {
+		return fmt.Errorf("put %s in place: %w", name, cause(err))
+	}
+	return nil
+}
+
+// clearPushes removes how far runs of what was pushed got, where the archive says it
+// too: that is one thing in two files, of which each may be there or not.
+func (i *Import) clearPushes() error {
+	if !i.HasPushes() {
+		return nil
+	}
+	for _, name := range pushPlaces {
+		if err := os.Remove(filepath.Join(i.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", name, cause(err))
+		}
+	}
+	return nil
 }
 
 // Abort removes what was unpacked.

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"pipeline/pipeline/diag"
 	"pipeline/pipeline/serve/history"
+	"pipeline/pipeline/serve/jetstream"
 )
 
 // What a disk has to be like.
@@ -151,20 +151,19 @@ func (p *patient) store(context.Context) {
 		p.wrong("engine", "let the user of serve read it", "%s cannot be read: %s", dir, reason(err))
 		return
 	}
-	var marker struct{ Mode, Node string }
-	src, err := os.ReadFile(filepath.Join(dir, "mode.json"))
-	if err == nil {
-		err = json.Unmarshal(src, &marker)
-	}
+	mode, node, err := jetstream.Whose(dir)
+	var unmarked *jetstream.UnmarkedError
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		p.wrong("engine", "bring mode.json back from a copy, or move the folder away", "%s has a store, and no mode.json that says whose: serve will not open it", dir)
-	case err != nil || marker.Mode == "":
-		p.wrong("engine", "bring mode.json back from a copy", "%s cannot be read", filepath.Join(dir, "mode.json"))
-	case marker.Node != "":
-		p.ok("engine", "its store is that of the node %s (%s)", marker.Node, marker.Mode)
+	case errors.As(err, &unmarked):
+		p.wrong("engine", unmarked.Fix, "%s: serve will not open it", unmarked.What)
+	case err != nil:
+		p.wrong("engine", "let the user of serve read it", "%s", reason(err))
+	case mode == "":
+		p.ok("engine", "there is no store yet; the first start makes it")
+	case node != "":
+		p.ok("engine", "its store is that of the node %s (%s)", node, mode)
 	default:
-		p.ok("engine", "its store is %s", marker.Mode)
+		p.ok("engine", "its store is %s", mode)
 	}
 }
 
@@ -179,7 +178,11 @@ func (p *patient) past(ctx context.Context) {
 	if err == nil {
 		err = errors.Join(reader.Check(ctx), reader.Close())
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, history.ErrNoSharing):
+		p.wrong("history", "keep the state on a disk that can, as those of this machine: --state DIR", "%s: %v", path, history.ErrNoSharing)
+		return
+	case err != nil:
 		p.warn("history", "nothing has to be done: at its next start serve makes it anew from the log of events", "%v", err)
 		return
 	}

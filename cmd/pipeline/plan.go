@@ -195,7 +195,7 @@ func describePlan(plan *pipeline.Plan) *planned {
 		}
 	}
 	if every := plan.Reconcile(); every > 0 {
-		p.Reconcile = period(every)
+		p.Reconcile = pipeline.Period(every).String()
 	}
 	if s := plan.Schedule(); s != nil {
 		p.Schedule = s.String()

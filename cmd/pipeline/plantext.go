@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"pipeline/pipeline/diag"
 )
@@ -88,18 +87,6 @@ func (w *planText) alone() {
 	if w.p.Schedule != "" {
 		w.item("schedule", w.p.Schedule)
 	}
-}
-
-// period is a time as mappings write it: 1h, and not 1h0m0s.
-func period(d time.Duration) string {
-	text := strings.TrimSuffix(d.String(), "m0s")
-	if len(text) < len(d.String()) {
-		text += "m"
-	}
-	if hours, ok := strings.CutSuffix(text, "h0m"); ok {
-		return hours + "h"
-	}
-	return text
 }
 
 // calls says how many calls a run takes, and what that is worth.

@@ -342,22 +342,12 @@ func runsBy(c srv.Client) string {
 		by = append(by, "when something is pushed to "+shownPath(p.Path))
 	}
 	if c.Reconcile > 0 {
-		by = append(by, "everything every "+shortTime(c.Reconcile))
+		by = append(by, "everything every "+c.Reconcile.String())
 	}
 	if len(by) == 0 {
 		return "only by hand: it has neither schedule: nor push:"
 	}
 	return strings.Join(by, ", ")
-}
-
-// shortTime is a duration without the zeros at its end: 1h.
-func shortTime(d time.Duration) string {
-	text := d.String()
-	text = strings.TrimSuffix(text, "m0s")
-	if text != d.String() && !strings.HasSuffix(text, "h") {
-		text += "m"
-	}
-	return strings.TrimSuffix(text, "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(text, "h0m")]
 }
 
 // shownPath is the path of a hook without what may be the secret of it.

@@ -41,7 +41,7 @@ func (a *app) stateCommand() *cobra.Command {
 		Short: "Look at what runs keep, set it back, move it to another machine",
 		Long: `Look at what runs of a mapping keep between them, set back how far an incremental
 one got, and move the state to another machine. What changes is shown before it
-is written. pipeline purge removes tapes.`,
+is written. pipeline purge removes what is of people.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("state has no %q; it has show, rewind, export and import", args[0])
@@ -83,14 +83,14 @@ func (a *app) stateShow() *cobra.Command {
 	var f stateFlags
 	cmd := &cobra.Command{
 		Use:     "show FILE",
-		Short:   "Show what is kept for a mapping: tapes, position, ledger, rejects",
+		Short:   "Show what is kept for a mapping: tapes, position, pushes, ledger, rejects",
 		Example: `  pipeline state show mappings/gevme-attendees.yaml`,
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().StringVar(&f.out, "out", "", "the folder `DIR` of rejects, if run was given --out DIR")
 	completeFlag(cmd, "out", folders)
 	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
-		kept, err := c.plan.Kept(dir, f.out)
+		kept, err := c.plan.Kept(cmd.Context(), dir, f.out)
 		if err != nil {
 			return err
 		}
@@ -115,6 +115,12 @@ func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 	case c.plan.Incremental():
 		fmt.Fprintf(w, "  position\tnone: the next run fetches all\n")
 	}
+	if k.Pushed != nil {
+		fmt.Fprintf(w, "  pushes\t%s\n", pushWords(k.Pushed))
+	}
+	if k.Versions != nil {
+		fmt.Fprintf(w, "  versions\t%s\n", versionWords(k.Versions))
+	}
 	for _, r := range k.Receivers {
 		fmt.Fprintf(w, "  ledger\t%s at %s, %s; written %s\n", diag.Count(r.Rows, "row"), receiverName(r), diag.Count(r.Runs, "run"), moment(r.Written))
 	}
@@ -124,10 +130,32 @@ func (a *app) showState(c checked, k pipeline.KeptState, f stateFlags) error {
 	if k.Rejects != nil {
 		fmt.Fprintf(w, "  rejects\t%s open in %s: pipeline rejects %s%s\n", diag.Thousands(k.Rejects.Open), k.Rejects.Path, diag.ShellWord(c.file), f.places())
 	}
-	if len(k.Tapes) == 0 && !c.plan.Incremental() && len(k.Receivers) == 0 && k.InUse == "" && k.Rejects == nil {
+	if len(k.Tapes) == 0 && !c.plan.Incremental() && k.Pushed == nil && k.Versions == nil && len(k.Receivers) == 0 && k.InUse == "" && k.Rejects == nil {
 		fmt.Fprintf(w, "  nothing is kept\n")
 	}
 	return w.Flush()
+}
+
+// pushWords is how far runs of what was pushed got; nil is no way.
+func pushWords(p *pipeline.PushPlace) string {
+	switch {
+	case p == nil:
+		return "none mapped"
+	case p.Interrupted > 0:
+		return fmt.Sprintf("a run of those up to number %d was interrupted, or is going on", p.Interrupted)
+	}
+	return fmt.Sprintf("mapped up to number %d, by the run of %s", p.Seq, moment(*p.Ran))
+}
+
+// versionWords is how many records have a version; nil is none.
+func versionWords(v *pipeline.KeptVersions) string {
+	switch {
+	case v == nil:
+		return "none"
+	case v.InUse != "":
+		return v.InUse
+	}
+	return "of " + diag.Count(v.Records, "record")
 }
 
 func tapeWords(t pipeline.KeptTape) string {
@@ -248,141 +276,4 @@ func (a *app) confirm(yes bool) error {
 		return exitCode(exitFailed)
 	}
 	return nil
-}
-
-func (a *app) stateExport() *cobra.Command {
-	var f stateFlags
-	cmd := &cobra.Command{
-		Use:   "export FILE",
-		Short: "Write the state as a tar to stdout, to move a mapping to another machine",
-		Long: `Write the state of a mapping as a tar to stdout: how far incremental runs got, and
-the ledger, which has the keys of rows and a hash of each. Tapes, which hold
-people's data, are left out unless --tapes is said. The reject file is an
-output, and is not part of it.`,
-		Example: `  pipeline state export mappings/gevme-attendees.yaml > state.tar`,
-	}
-	cmd.Flags().BoolVar(&f.tapes, "tapes", false, "with the tapes, which hold people's data")
-	return a.stateVerb(cmd, &f, "FILE", func(c checked, dir string, _ []string) error {
-		if terminalOf(a.stdout).tty {
-			return usage("export writes a tar, which is nothing for a terminal; send it to a file: pipeline state export %s%s > state.tar", diag.ShellWord(c.file), f.places())
-		}
-		if err := c.plan.Export(dir, f.tapes, a.stdout); err != nil {
-			return err
-		}
-		if !f.tapes {
-			fmt.Fprintf(a.stderr, "%s: tapes, which hold people's data, were left out; --tapes takes them along\n", c.plan.Name())
-		}
-		return nil
-	})
-}
-
-func (a *app) stateImport() *cobra.Command {
-	var f stateFlags
-	cmd := &cobra.Command{
-		Use:   "import FILE ARCHIVE",
-		Short: "Take over the state that export wrote on another machine",
-		Long: `Take over the state of a mapping that export wrote on another machine. What is in
-the archive replaces what is there; the change is shown, and made after a yes.
-Do not run the mapping on both machines: each would fetch and deliver what the
-other has.`,
-		Example: `  pipeline state import mappings/gevme-attendees.yaml state.tar`,
-	}
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "make the change without asking")
-	cmd = a.stateVerb(cmd, &f, "FILE ARCHIVE", func(c checked, dir string, args []string) error {
-		return a.importState(c, dir, args[1], f)
-	})
-	cmd.ValidArgsFunction = nil // an archive is any file
-	return cmd
-}
-
-func (a *app) importState(c checked, dir, archive string, f stateFlags) (err error) {
-	in, err := os.Open(archive)
-	if err != nil {
-		return usage("cannot read %s: %s", archive, reason(err))
-	}
-	defer func() { _ = in.Close() }() // only read
-	release, err := pipeline.HoldState(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	imported, err := c.plan.OpenImport(dir, in)
-	if err != nil {
-		return fmt.Errorf("%s: %w", archive, err)
-	}
-	if err := a.showImport(c, dir, imported); err != nil {
-		return errors.Join(err, imported.Abort())
-	}
-	if err := a.confirm(f.yes); err != nil {
-		return errors.Join(err, imported.Abort())
-	}
-	if err := imported.Commit(); err != nil {
-		return errors.Join(err, imported.Abort())
-	}
-	_, err = fmt.Fprintf(a.stdout, "done; next: pipeline run %s%s\n", diag.ShellWord(c.file), f.places())
-	return err
-}
-
-// showImport says what an import replaces.
-func (a *app) showImport(c checked, dir string, imported *pipeline.Import) error {
-	before, err := c.plan.PositionIn(dir)
-	if err != nil {
-		return err
-	}
-	has := func(name string) bool { return slices.Contains(imported.Files, name) }
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s, exported %s\n", c.plan.Name(), moment(imported.Exported))
-	if has(pipeline.PositionFile) {
-		fmt.Fprintf(w, "  position\t%s -> %s\n", positionWords(before), positionWords(imported.Position))
-	}
-	if has(pipeline.LedgerFile) {
-		receivers, err := c.plan.ReceiversIn(dir + string(os.PathSeparator) + pipeline.LedgerFile)
-		if err != nil {
-			return err
-		}
-		for _, r := range bothReceivers(receivers, imported.Receivers) {
-			fmt.Fprintf(w, "  ledger\t%s: %s -> %s\n", r.name, diag.Count(r.before, "row"), diag.Count(r.after, "row"))
-		}
-	}
-	for _, name := range imported.Files {
-		if name != pipeline.PositionFile && name != pipeline.LedgerFile {
-			fmt.Fprintf(w, "  tape\t%s\n", name)
-		}
-	}
-	if len(imported.Files) == 0 {
-		fmt.Fprintf(w, "  nothing is in it\n")
-	}
-	return w.Flush()
-}
-
-func positionWords(t *time.Time) string {
-	if t == nil {
-		return "none"
-	}
-	return moment(*t)
-}
-
-// receiverChange is how many rows a receiver has before and after an import.
-type receiverChange struct {
-	name          string
-	before, after int
-}
-
-func bothReceivers(before, after []pipeline.Receiver) (changes []receiverChange) {
-	at := func(name string) *receiverChange {
-		for i := range changes {
-			if changes[i].name == name {
-				return &changes[i]
-			}
-		}
-		changes = append(changes, receiverChange{name: name})
-		return &changes[len(changes)-1]
-	}
-	for _, r := range before {
-		at(receiverName(r)).before += r.Rows
-	}
-	for _, r := range after {
-		at(receiverName(r)).after += r.Rows
-	}
-	return changes
 }

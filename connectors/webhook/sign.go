@@ -8,28 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"hash"
 	"strconv"
-	"strings"
 	"time"
 )
-
-// parseSecret reads a key as receivers show it. The message never holds it.
-func parseSecret(s string) (key []byte, message string) {
-	text, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
-	if !ok {
-		return nil, "the secret does not begin with whsec_"
-	}
-	key, err := base64.StdEncoding.DecodeString(text)
-	switch {
-	case err != nil:
-		return nil, "what follows whsec_ in the secret is not base64"
-	case len(key) < 24 || len(key) > 64:
-		return nil, fmt.Sprintf("the secret has %d bytes; 24 to 64 are wanted", len(key))
-	}
-	return key, ""
-}
 
 // signer makes ids and signatures. One goroutine uses it at a time.
 type signer struct {

@@ -20,7 +20,7 @@ const testSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // TestVector is the one that the libraries of Standard Webhooks share.
 func TestVector(t *testing.T) {
-	key, _ := parseSecret(testSecret)
+	key, _ := pipeline.ParseWebhookSecret(testSecret)
 	s := newSigner("acme", address, key)
 	timestamp, signature := s.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if timestamp != "1614265330" || signature != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
@@ -141,7 +141,7 @@ func TestSecrets(t *testing.T) {
 		"whsec_***":                        "what follows whsec_ in the secret is not base64",
 		"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": "the secret does not begin with whsec_",
 	} {
-		if _, message := parseSecret(secret); message != want {
+		if _, message := pipeline.ParseWebhookSecret(secret); message != want {
 			t.Errorf("%d characters: %q, want %q", len(secret), message, want)
 		}
 	}

@@ -157,7 +157,7 @@ func compile(o Options) (params, []pipeline.OptionError) {
 		p.rate = rate
 	}
 	if o.Secret != "" {
-		p.secret, message = parseSecret(o.Secret)
+		p.secret, message = pipeline.ParseWebhookSecret(o.Secret)
 		wrong("secret", message, "the receiver shows it as whsec_…; keep it in the environment: ${WEBHOOK_SECRET}")
 	}
 	p.success, message = parseStatuses(o.Success)

@@ -35,7 +35,10 @@ const maxSinks = 6
 
 func (p *Pack) flow(plan *pipeline.Plan, o pipeline.Outline) Flow {
 	f := Flow{Source: Node{Title: p.Platform, Detail: sourceDetail(plan, o)}, Wire: "read", Where: "pipeline, on the client’s machine", Steps: p.steps(plan, o)}
-	if plan.Remote() {
+	switch {
+	case plan.PushOnly():
+		f.Wire = "POST"
+	case plan.Remote():
 		f.Wire = "HTTPS"
 		if strings.HasPrefix(baseURL(plan, o), "http://") {
 			f.Wire = "HTTP"
@@ -56,6 +59,9 @@ func (p *Pack) flow(plan *pipeline.Plan, o pipeline.Outline) Flow {
 }
 
 func sourceDetail(plan *pipeline.Plan, o pipeline.Outline) string {
+	if plan.PushOnly() {
+		return "pushes records as they are made"
+	}
 	var parts []string
 	if stream := plan.Stream().Name; stream != "" {
 		parts = append(parts, stream)
@@ -71,6 +77,8 @@ func sourceDetail(plan *pipeline.Plan, o pipeline.Outline) string {
 func (p *Pack) steps(plan *pipeline.Plan, o pipeline.Outline) []Step {
 	read := Step{Node: Node{"Read", "all records, page by page"}}
 	switch {
+	case plan.PushOnly():
+		read.Detail = "what was pushed since the last run"
 	case o.Incremental:
 		read.Detail = "what changed since the last run"
 	case !plan.Remote():

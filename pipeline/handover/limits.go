@@ -169,6 +169,9 @@ func (p *Pack) kept(plan *pipeline.Plan, o pipeline.Outline) []Fact {
 	if o.Pushed != "" {
 		out = append(out, Fact{"What was pushed", "Kept as it came, without the address of its sender, in the store of “pipeline serve” on that machine, for 30 days."})
 	}
+	if o.Reconcile > 0 {
+		out = append(out, Fact{"Versions of records", "Of each record a hash of its key and the time of its last change are remembered, so that what is pushed late is not delivered over what is newer. “pipeline purge” removes them."})
+	}
 	out = append(out, Fact{"Records that were kept out", "Kept whole in " + path.Base(plan.RejectFile()) + ", readable by their owner only, until a later run replaces the file, or removes it where none is kept out."})
 	if len(plan.RowTargets()) > 0 {
 		out = append(out, Fact{"What was delivered", "Remembered as the key and a hash of each row, so that nothing is sent twice. “pipeline purge --deliveries” removes it."})

@@ -102,7 +102,10 @@ func Make(about About, plan *pipeline.Plan, scenarios []*golden.Scenario, covera
 // GEVME.
 func platformName(plan *pipeline.Plan, o pipeline.Outline) string {
 	name := plan.SourceName()
-	if !plan.Remote() {
+	switch {
+	case plan.PushOnly():
+		return "Sender"
+	case !plan.Remote():
 		return "File"
 	}
 	for _, word := range strings.FieldsFunc(o.Summary, func(r rune) bool { return strings.ContainsRune(" ,.;:()", r) }) {
@@ -178,6 +181,8 @@ func (p *Pack) objective(plan *pipeline.Plan, o pipeline.Outline, schedule strin
 		map[bool]string{true: "a row", false: "rows"}[len(o.Each) == 0], diag.Count(len(p.Columns), "column"), sinkList(o))
 	out := []string{read}
 	switch {
+	case plan.PushOnly():
+		out = append(out, "It runs by itself, when something is pushed to it.")
 	case !plan.Remote():
 	case o.Reconcile > 0:
 		out = append(out, fmt.Sprintf("It is pushed records as they are made. The whole list is read every %s beside that, so that a push that never came, or came twice, changes nothing.", span(o.Reconcile)))
@@ -244,7 +249,7 @@ func sinkList(o pipeline.Outline) string {
 // blanks are what only people know.
 func blanks(plan *pipeline.Plan, schedule string) []Fact {
 	var out []Fact
-	if schedule == "" {
+	if schedule == "" && plan.Schedule() == nil && !plan.PushOnly() {
 		out = append(out, Fact{"How often it runs", "such as every night at 02:00, and from when to when"})
 	}
 	if !plan.Remote() {

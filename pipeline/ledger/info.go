@@ -36,13 +36,21 @@ func (l *Ledger) Sinks() (found []SinkInfo, err error) {
 	return found, nil
 }
 
-// Snapshot writes the ledger as it is now into a new file at path, durable when
-// it returns nil.
-func (l *Ledger) Snapshot(path string) error {
-	if err := snapshot(context.Background(), l.db, path); err != nil {
-		return l.errorf(err)
+// CountVersions is how many records the file of versions at path knows.
+func CountVersions(ctx context.Context, path string) (n int, err error) {
+	v := &Versions{path: path}
+	dsn, err := dataSource(path)
+	if err != nil {
+		return 0, v.errorf(err)
 	}
-	return nil
+	db, err := sql.Open("sqlite", dsn)
+	if err == nil {
+		err = errors.Join(db.QueryRowContext(ctx, `SELECT count(*) FROM seen`).Scan(&n), db.Close())
+	}
+	if err != nil {
+		return 0, v.errorf(err)
+	}
+	return n, nil
 }
 
 // Copy writes the SQLite file at from as it is now, a ledger or one of versions, into

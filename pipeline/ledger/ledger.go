@@ -384,10 +384,32 @@ func affected(result sql.Result, err error) (int64, error) {
 	return result.RowsAffected()
 }
 
-// Remove removes the ledger at path, which must not be open, and returns how
-// many bytes that were.
+// beside are the files that SQLite keeps beside one of its own, by what is behind its
+// name.
+var beside = []string{"-wal", "-shm", "-journal"}
+
+// Replace puts the file at from in the place of the ledger at path, or of the file of
+// versions, which must not be open.
+func Replace(from, path string) error {
+	var err error
+	for _, suffix := range beside {
+		if failed := os.Remove(path + suffix); !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	if err == nil {
+		err = os.Rename(from, path)
+	}
+	if err != nil {
+		return fmt.Errorf("put %s in place: %w", path, cause(err))
+	}
+	return nil
+}
+
+// Remove removes the ledger at path, or the file of versions, which must not be
+// open, and returns how many bytes that were.
 func Remove(path string) (bytes int64, err error) {
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+	for _, suffix := range slices.Concat(beside, []string{""}) {
 		info, err := os.Stat(path + suffix)
 		if err == nil {
 			err = os.Remove(path + suffix)
@@ -396,7 +418,7 @@ func Remove(path string) (bytes int64, err error) {
 			continue
 		}
 		if err != nil {
-			return bytes, fmt.Errorf("remove the ledger %s: %w", path, cause(err))
+			return bytes, fmt.Errorf("remove %s: %w", path, cause(err))
 		}
 		bytes += info.Size()
 	}

@@ -229,7 +229,11 @@ func (k *keeper) save(ctx context.Context, m *Mapping) error {
 	now := was
 	now.Version, now.Chunks, now.Sum, now.Saved = w.version, w.count, hex.EncodeToString(w.sum.Sum(nil)), began.UTC()
 	now.Before, now.Pieces = was.Version, was.Chunks
-	done, known, err := pipeline.PushedIn(m.State)
+	store, err := k.service.storeID(ctx)
+	if err != nil {
+		return err
+	}
+	done, known, err := pipeline.PushedIn(m.State, store)
 	if err != nil {
 		return err
 	}

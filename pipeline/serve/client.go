@@ -189,6 +189,7 @@ type worker struct {
 	newest     uint64    // push that there is
 	since      time.Time // the first that waits was seen
 	arrived    chan uint64
+	store      string  // whose places the state folder has to have
 	keeper     *keeper // nil: nobody else could take over
 }
 

@@ -39,9 +39,9 @@ type Client struct {
 	Next  string    `json:"next,omitempty"`
 	Since time.Time `json:"since,omitzero"` // that it is ill
 
-	Schedule  string        `json:"schedule,omitempty"`
-	Reconcile time.Duration `json:"reconcile,omitempty"`
-	Pushed    bool          `json:"pushed,omitempty"`
+	Schedule  string          `json:"schedule,omitempty"`
+	Reconcile pipeline.Period `json:"reconcile,omitempty"`
+	Pushed    bool            `json:"pushed,omitempty"`
 
 	Node    string           `json:"node,omitempty"` // who works for it
 	Here    bool             `json:"here"`           // … and that is this process
@@ -137,7 +137,7 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 		out.State, out.Why, out.Diags = Wrong, bad.Problems(), bad.Diags
 		return out
 	}
-	out.Name, out.Reconcile, out.Pushed, out.Diags = m.Plan.Name(), m.Reconcile, m.Pushed, m.Diags
+	out.Name, out.Reconcile, out.Pushed, out.Diags = m.Plan.Name(), pipeline.Period(m.Reconcile), m.Pushed, m.Diags
 	if m.Schedule != nil {
 		out.Schedule = m.Schedule.String()
 	}

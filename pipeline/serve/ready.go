@@ -157,7 +157,13 @@ func (w *worker) reached(ctx context.Context, m *Mapping) error {
 	if err := w.cursor.load(ctx); err != nil {
 		return err
 	}
-	seq, known, err := pipeline.PushedIn(m.State)
+	store, err := w.service.storeID(ctx)
+	if err != nil {
+		w.cursor.known = false
+		return err
+	}
+	w.store = store
+	seq, known, err := pipeline.PushedIn(m.State, store)
 	if err != nil {
 		return err
 	}

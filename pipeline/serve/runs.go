@@ -81,7 +81,7 @@ func (w *worker) run(ctx context.Context, j *job) error {
 		Progress: func(r pipeline.Report) { w.progress(id, r); span.Page(r) },
 	}
 	if j.trigger == ByPush {
-		o.Pushed, o.PushedAfter = receive.Inbox(s.c.Engine, w.name), w.cursor.value.Seq
+		o.Pushed, o.PushedStore, o.PushedAfter = receive.Inbox(s.c.Engine, w.name), w.store, w.cursor.value.Seq
 		if w.keeper != nil {
 			o.PushBegins = w.keeper.begins
 		}

@@ -65,6 +65,7 @@ type Service struct {
 
 	draining chan struct{} // closed when nothing new begins
 	loaded   atomic.Bool   // the folder was looked at
+	store    store
 
 	mu      sync.Mutex
 	clients map[string]*client // by file

@@ -25,6 +25,10 @@ type told struct {
 	plan *pipeline.Plan
 	list []string // what a pull finds
 	now  time.Time
+
+	store string // where the pushes are
+	after uint64 // how far that store says that they were mapped
+	said  string // by the last run that said something
 }
 
 // at is a moment, in minutes since noon.
@@ -58,16 +62,21 @@ func newTold(t *testing.T) *told {
 	return g
 }
 
-func (g *told) run(push bool) pipeline.Report {
-	g.t.Helper()
-	o := pipeline.RunOptions{State: filepath.Join(g.dir, "state"), World: &pipeline.World{
+// options are those of a run.
+func (g *told) options(push bool) pipeline.RunOptions {
+	o := pipeline.RunOptions{State: filepath.Join(g.dir, "state"), Notice: func(said string) { g.said = said }, World: &pipeline.World{
 		Now: g.now, OutDir: g.dir, Token: func(string) (pipeline.Token, error) { return pipeline.Token{Value: "t"}, nil },
 	}}
 	g.now = g.now.Add(time.Minute)
 	if push {
-		o.Pushed = fileInbox(filepath.Join(g.dir, "inbox"))
+		o.Pushed, o.PushedStore, o.PushedAfter = fileInbox(filepath.Join(g.dir, "inbox")), g.store, g.after
 	}
-	report, err := g.plan.Run(g.t.Context(), o)
+	return o
+}
+
+func (g *told) run(push bool) pipeline.Report {
+	g.t.Helper()
+	report, err := g.plan.Run(g.t.Context(), g.options(push))
 	if err != nil {
 		g.t.Fatal(err)
 	}

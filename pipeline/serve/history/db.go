@@ -255,11 +255,26 @@ func damaged(err error) bool {
 	return errors.Is(err, errForeign)
 }
 
+// ErrNoSharing is the error of a file system on which nobody can read history.db while
+// it is written, as are some network drives and those that programs make (FUSE).
+var ErrNoSharing = errors.New("its file system cannot share memory between processes (mmap), which SQLite needs for a file that is read while it is written")
+
+// noSharing reports whether that is what a code of SQLite means.
+func noSharing(code int) bool {
+	switch code {
+	case sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMLOCK:
+		return true
+	}
+	return false
+}
+
 // errorf is an error of the history, with what to do about it.
 func errorf(path string, err error) error {
 	var e *sqlite.Error
 	hint := ""
 	switch {
+	case errors.As(err, &e) && noSharing(e.Code()):
+		return fmt.Errorf("history %s: %w (%w); keep the state on a disk that can, as those of this machine: --state DIR", path, ErrNoSharing, err)
 	case errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL:
 		hint = "; make room on the disk"
 	case damaged(err):

@@ -50,6 +50,12 @@ func logBounds(log engine.Log) (bounds, error) {
 	return bounds{}, fmt.Errorf("there is no log %q", log)
 }
 
+// Age is how long a message stays in a log. Nothing else takes it out.
+func Age(log engine.Log) time.Duration {
+	b, _ := logBounds(log) // 0 of what is no log
+	return b.age
+}
+
 // mostValues is how many bytes a bucket may hold.
 func mostValues(b engine.Bucket) int64 {
 	if b == engine.State {

@@ -69,21 +69,53 @@ func IsStore(dir string) bool {
 	return err == nil
 }
 
+// UnmarkedError is of a store's folder that does not say whose it is.
+type UnmarkedError struct {
+	What string
+	Fix  string // what can be done
+}
+
+// Error implements error.
+func (e *UnmarkedError) Error() string { return e.What + "; " + e.Fix }
+
+// unmarked is the error of a folder of which what is wrong with its marker.
+func unmarked(dir, what string) error {
+	alone, err := json.Marshal(marker{Mode: Embedded, Shards: shards})
+	if err != nil {
+		return err
+	}
+	return &UnmarkedError{
+		What: fmt.Sprintf("%s has a store, and %s", dir, what),
+		Fix: fmt.Sprintf("bring %s back from a copy; without one, if a single pipeline serve made the store and nobody moved it since, make it anew with %s in it; if a node of a cluster did, move the folder away, and the node copies everything from the others",
+			modeFile, alone),
+	}
+}
+
+// Whose is the mode of the store in dir, and the node of a cluster that it belongs to.
+// The mode is empty where there is no store yet.
+func Whose(dir string) (mode, node string, err error) {
+	m, err := readMarker(dir)
+	return m.Mode, m.Node, err
+}
+
 // readMarker is what a folder says that it is; the zero marker if it is new.
 func readMarker(dir string) (marker, error) {
-	var m marker
 	data, err := os.ReadFile(filepath.Join(dir, modeFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, "jetstream")); err == nil {
-			return m, fmt.Errorf("%s has a store, and no %s that says whose: it is not one of pipeline serve", dir, modeFile)
+			return marker{}, unmarked(dir, "no "+modeFile+" that says whose")
 		}
-		return m, nil
+		return marker{}, nil
 	}
 	if err != nil {
-		return m, err
+		return marker{}, err
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("%s cannot be read: %w", filepath.Join(dir, modeFile), err)
+	var m marker
+	switch err := json.Unmarshal(data, &m); {
+	case len(data) == 0:
+		return marker{}, unmarked(dir, "the "+modeFile+" in it, which says whose, is empty")
+	case err != nil, m.Mode == "":
+		return marker{}, unmarked(dir, "the "+modeFile+" in it, which says whose, is garbled")
 	}
 	return m, nil
 }

@@ -113,8 +113,11 @@ func TestAFolderIsOfOneEngine(t *testing.T) {
 		{"another node", `{"mode":"cluster","node":"b","shards":4}`, cluster[0], "is the store of node b, not of a"},
 		{"moved", `{"mode":"moved","node":"b","shards":4}`, Config{}, "was moved to the cluster of node b, and goes on there"},
 		{"of the future", `{"mode":"embedded","shards":8}`, Config{}, "was written by another version of pipeline"},
-		{"torn", `{"mode":`, Config{}, "mode.json cannot be read"},
-		{"not ours", "", Config{}, "has a store, and no mode.json that says whose"},
+		{"torn", `{"mode":`, Config{}, "has a store, and the mode.json in it, which says whose, is garbled; bring mode.json back from a copy; without one, if a single pipeline serve made the store and nobody moved it since, make it anew with {\"mode\":\"embedded\",\"shards\":4} in it; if a node of a cluster did, move the folder away, and the node copies everything from the others"},
+		{"empty", "\x00", Config{}, "which says whose, is empty; bring"},
+		{"says nothing", `{}`, cluster[0], "which says whose, is garbled; bring"},
+		{"null", `null`, Config{}, "which says whose, is garbled; bring"},
+		{"not ours", "", Config{}, "has a store, and no mode.json that says whose; bring mode.json back"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.config.Dir = t.TempDir()
@@ -122,7 +125,7 @@ func TestAFolderIsOfOneEngine(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.marker != "" {
-				if err := os.WriteFile(filepath.Join(test.config.Dir, modeFile), []byte(test.marker), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(test.config.Dir, modeFile), []byte(strings.Trim(test.marker, "\x00")), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

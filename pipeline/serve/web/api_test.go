@@ -53,7 +53,7 @@ func TestAPI(t *testing.T) {
 		t.Errorf("states: %v", got)
 	}
 	acme := v.data("GET", "/api/v1/clients/acme", 200)
-	if acme["client"] != "acme" || acme["rejects"] != 2.0 || acme["push_path"] != "/hooks/acme-…" || !slices.Equal(list(t, acme, "destinations", "disabled"), []any{"it answered 410 Gone", nil}) {
+	if acme["client"] != "acme" || acme["rejects"] != 2.0 || acme["push_path"] != "/hooks/acme-…" || acme["reconcile"] != "1h" || !slices.Equal(list(t, acme, "destinations", "disabled"), []any{"it answered 410 Gone", nil}) {
 		t.Errorf("acme: %v", acme)
 	}
 	if got := list(t, v.data("GET", "/api/v1/clients/hooli.yaml", 200), "diagnostics", "hint"); !slices.Equal(got, []any{`did you mean "email"?`}) {

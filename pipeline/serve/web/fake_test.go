@@ -175,7 +175,7 @@ func full(t *testing.T) *fake {
 		return &history.Run{ID: "k3f9x2abqz0p", Mapping: "acme", Trigger: history.BySchedule, Result: result, Started: ago(at), Ended: ago(at - 3*time.Second), TookMS: 3200, Calls: 12, Read: 1204, Written: 1202, Rejected: 2}
 	}
 	f.clients = []web.Client{
-		{Name: "acme", File: "mappings/acme.yaml", State: web.Healthy, Schedule: "*/15 * * * * (Asia/Singapore)", Due: now.Add(15 * time.Minute), Last: last(history.Rejected, 5*time.Minute), Rejects: 2, Dead: 3, Undelivered: 40, PushPath: "/hooks/acme-…", Reconcile: time.Hour, Node: "a", Plan: plan},
+		{Name: "acme", File: "mappings/acme.yaml", State: web.Healthy, Schedule: "*/15 * * * * (Asia/Singapore)", Due: now.Add(15 * time.Minute), Last: last(history.Rejected, 5*time.Minute), Rejects: 2, Dead: 3, Undelivered: 40, PushPath: "/hooks/acme-…", Reconcile: pipeline.Period(time.Hour), Node: "a", Plan: plan},
 		{Name: "globex", File: "mappings/globex.yaml", State: web.Ill, Why: "GEVME refused the token of connection globex (status 401)", Next: "pipeline auth login gevme --connection globex", Since: ago(3 * time.Hour), Schedule: "@hourly", Due: now.Add(30 * time.Minute), Last: last(history.Failed, 3*time.Hour), Retry: now.Add(4 * time.Minute), Plan: plan},
 		{Name: "hooli.yaml", File: "mappings/hooli.yaml", State: web.Wrong, Why: `14:10: unknown name "emial"`, Diags: diag.List{}.Error("unknown-name", diag.Span{File: "mappings/hooli.yaml", Start: diag.Pos{Line: 2, Column: 10}, End: diag.Pos{Line: 2, Column: 15}}, `unknown name "emial"`, `did you mean "email"?`)},
 		{Name: "initech", File: "mappings/initech.yaml", State: web.Late, Why: "the run of 2026-11-22 09:00 has not begun", Schedule: "0 * * * *", Due: ago(30 * time.Minute), Plan: plan},

@@ -77,10 +77,10 @@ type Client struct {
 	Next  string    `json:"next,omitempty"` // what to do about it
 	Since time.Time `json:"since,omitzero"`
 
-	Schedule  string        `json:"schedule,omitempty"`
-	Reconcile time.Duration `json:"reconcile,omitempty"`
-	PushPath  string        `json:"push_path,omitempty"` // for people: without what is secret in it
-	PushOnly  bool          `json:"push_only,omitempty"` // it cannot be run by hand
+	Schedule  string          `json:"schedule,omitempty"`
+	Reconcile pipeline.Period `json:"reconcile,omitempty"`
+	PushPath  string          `json:"push_path,omitempty"` // for people: without what is secret in it
+	PushOnly  bool            `json:"push_only,omitempty"` // it cannot be run by hand
 
 	Node    string          `json:"node,omitempty"`    // that works for it
 	Running history.Trigger `json:"running,omitempty"` // what the run that goes on was started by

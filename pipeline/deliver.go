@@ -90,14 +90,28 @@ func (r *run) openDelivery() error {
 		}
 		generation := s.run.Generation()
 		if r.push != nil {
-			// The ledger counts a run before it is noted that its pushes are through.
-			generation, s.latest = r.push.Started.UnixNano(), map[ledger.Hash]ledger.Hash{}
+			generation = r.push.Started.UnixNano() // the same on every node that makes the run
+			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}}
+			if s.pushes.finished, err = s.run.Finished(generation); err != nil {
+				return err
+			}
 		}
 		if g, ok := s.Writer.(Generational); ok {
 			g.Generation(generation)
 		}
 	}
 	return nil
+}
+
+// finish notes that a run came to its end.
+func (s *rowSink) finish() error {
+	switch {
+	case s.run == nil || s.pushes != nil && s.pushes.finished:
+		return nil
+	case s.pushes != nil:
+		return s.run.FinishPushes(s.pushes.started, s.pushes.delivered)
+	}
+	return s.run.Finish()
 }
 
 func (d *delivery) close() error {

@@ -6,6 +6,7 @@ package pipeline
 // was answered is recorded, and pages go on, in the order of the source.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -36,9 +37,24 @@ type rowSink struct {
 	waiting int         // answers that may wait to be recorded: more, and nothing is sent for a while
 	batch   Batch       // what of a page is new or has changed, where that is not all of it
 
-	// What this run sent last, by the hash of its key: the ledger knows it later. nil: no
-	// key comes twice.
-	latest map[ledger.Hash]ledger.Hash
+	pushes *pushedRows // of a run of pushes; nil: it is none
+}
+
+// pushedRows is what a sink was given in a run of pushes, where a key may come again
+// with each of them. The ledger is told of it all at once, when the run is over: a run
+// that is made again has to decide as it did the first time what is to be sent.
+type pushedRows struct {
+	started   int64
+	finished  bool                        // all of it was delivered, and is recorded
+	sent      map[ledger.Hash]ledger.Hash // the last row of each key, by the hash of that
+	delivered []ledger.Entry              // in order
+}
+
+// add notes rows that were delivered.
+func (p *pushedRows) add(rows []ledger.Entry) {
+	for _, e := range rows {
+		p.delivered = append(p.delivered, ledger.Entry{Key: bytes.Clone(e.Key), Row: e.Row})
+	}
 }
 
 func newRowSink(w Writer, s planSink) *rowSink {
@@ -327,8 +343,8 @@ func (s *rowSink) changed(o *outgoing) (err error) {
 	}
 	for row := range o.entries {
 		known := len(o.known) > 0 && o.known[row]
-		if s.latest != nil {
-			known = s.has(&o.entries[row], known)
+		if s.pushes != nil {
+			known = s.pushes.has(&o.entries[row], known)
 		}
 		if !known {
 			o.rows = append(o.rows, row)
@@ -339,13 +355,16 @@ func (s *rowSink) changed(o *outgoing) (err error) {
 
 // has reports whether a row is what the sink was sent last of its key; before says
 // that of the runs before this one.
-func (s *rowSink) has(e *ledger.Entry, before bool) bool {
+func (p *pushedRows) has(e *ledger.Entry, before bool) bool {
+	if p.finished {
+		return true
+	}
 	key := ledger.Sum(e.Key)
-	if last, sent := s.latest[key]; sent {
+	if last, sent := p.sent[key]; sent {
 		before = last == e.Row
 	}
 	if !before {
-		s.latest[key] = e.Row
+		p.sent[key] = e.Row
 	}
 	return before
 }

@@ -120,6 +120,38 @@ func (r *Run) Finish() error {
 	return nil
 }
 
+// FinishPushes ends a run of pushes, by its start, and records with that what it has
+// delivered: a key may have several rows in it, so that one that is begun again has to
+// find what was there before, or that all of it is.
+func (r *Run) FinishPushes(started int64, rows []Entry) error {
+	slices.SortStableFunc(rows, func(a, b Entry) int { return bytes.Compare(a.Key, b.Key) })
+	r.commit.Lock()
+	defer r.commit.Unlock()
+	return r.transact(func(tx *sql.Tx) (keys int64, err error) {
+		if keys, err = r.putAll(tx, rows); err != nil {
+			return 0, err
+		}
+		if _, err := tx.Exec(`UPDATE sink SET runs = ? WHERE id = ?`, r.runs+1, r.sink); err != nil {
+			return 0, err
+		}
+		_, err = tx.Exec(`INSERT INTO pushed(sink, started) VALUES(?1, ?2) ON CONFLICT DO UPDATE SET started = ?2`, r.sink, started)
+		return keys, err
+	})
+}
+
+// Finished reports whether the run of pushes with that start came to its end.
+func (r *Run) Finished(started int64) (bool, error) {
+	var last int64
+	err := r.ledger.db.QueryRow(`SELECT started FROM pushed WHERE sink = ?`, r.sink).Scan(&last)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, r.ledger.errorf(err)
+	}
+	return last == started, nil
+}
+
 // Known is the number of keys that were delivered in earlier runs, and not
 // deleted.
 func (r *Run) Known() int { return r.known }
@@ -206,20 +238,23 @@ func (r *Run) write(rows []Entry) error {
 	// In the order of the file, so that neighbours share their page; of one key
 	// the last stays the last.
 	slices.SortStableFunc(rows, func(a, b Entry) int { return bytes.Compare(a.Key, b.Key) })
-	return r.transact(func(tx *sql.Tx) (keys int64, err error) {
-		one, many, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.insertMany), tx.Stmt(r.ledger.update)
-		for len(rows) > 0 && err == nil {
-			n, insert := 1, one
-			if len(rows) >= atOnce {
-				n, insert = atOnce, many
-			}
-			var added int64
-			added, err = r.put(insert, update, rows[:n])
-			keys += added
-			rows = rows[n:]
+	return r.transact(func(tx *sql.Tx) (keys int64, err error) { return r.putAll(tx, rows) })
+}
+
+// putAll records rows, in the order of their keys.
+func (r *Run) putAll(tx *sql.Tx, rows []Entry) (added int64, err error) {
+	one, many, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.insertMany), tx.Stmt(r.ledger.update)
+	for len(rows) > 0 && err == nil {
+		n, insert := 1, one
+		if len(rows) >= atOnce {
+			n, insert = atOnce, many
 		}
-		return keys, err
-	})
+		var keys int64
+		keys, err = r.put(insert, update, rows[:n])
+		added += keys
+		rows = rows[n:]
+	}
+	return added, err
 }
 
 // put records as many rows as a statement inserts. Most keys are new: only where

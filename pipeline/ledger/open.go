@@ -38,6 +38,10 @@ CREATE TABLE delivered(
 ) WITHOUT ROWID;
 `
 
+// pushedSchema is the last run of pushes of each sink; older programs know nothing of
+// it, and need not.
+const pushedSchema = `CREATE TABLE IF NOT EXISTS pushed(sink INTEGER PRIMARY KEY, started INTEGER NOT NULL)`
+
 // Open opens the ledger at path and makes it where there is none.
 func Open(path string) (*Ledger, error) {
 	l := &Ledger{path: path}
@@ -91,12 +95,13 @@ func (l *Ledger) prepare() error {
 	if err := l.check(); err != nil {
 		return err
 	}
-	for _, pragma := range []string{
+	for _, statement := range []string{
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",        // a commit is on disk when it returns
 		"PRAGMA wal_autocheckpoint = 4096", // pages: 16 MiB
+		pushedSchema,
 	} {
-		if _, err := l.db.Exec(pragma); err != nil {
+		if _, err := l.db.Exec(statement); err != nil {
 			return err
 		}
 	}

@@ -49,8 +49,9 @@ type burst struct {
 	Told    map[string][]string // by key, what a receiver was told in order
 }
 
-// mapPushes maps pushes, at most so many in a run.
-func mapPushes(t *testing.T, pushes []string, atOnce int) burst {
+// mapPushes maps pushes, at most so many in a run; each run again where that is said,
+// as one that died before it was noted that it is over.
+func mapPushes(t *testing.T, pushes []string, atOnce int, again bool) burst {
 	t.Helper()
 	var mu sync.Mutex
 	got, seen := burst{Told: map[string][]string{}}, map[string]bool{}
@@ -75,12 +76,24 @@ func mapPushes(t *testing.T, pushes []string, atOnce int) burst {
 	for end := min(atOnce, len(pushes)); ; end = min(end+atOnce, len(pushes)) {
 		check(t, os.WriteFile(filepath.Join(dir, "inbox"), []byte(strings.Join(pushes[:end], "\n")+"\n"), 0o600))
 		now = now.Add(time.Minute)
-		r, err := plan.Run(t.Context(), pipeline.RunOptions{
-			State: filepath.Join(dir, "state"), World: &pipeline.World{Now: now, OutDir: dir}, Pushed: fileInbox(filepath.Join(dir, "inbox")),
-		})
+		run := func() pipeline.Report {
+			r, err := plan.Run(t.Context(), pipeline.RunOptions{
+				State: filepath.Join(dir, "state"), World: &pipeline.World{Now: now, OutDir: dir}, Pushed: fileInbox(filepath.Join(dir, "inbox")),
+			})
+			check(t, err)
+			return r
+		}
+		before, _, err := pipeline.PushedIn(filepath.Join(dir, "state"))
 		check(t, err)
+		r := run()
 		if r.PushedTo == 0 {
 			break
+		}
+		if again {
+			forgetEnd(t, filepath.Join(dir, "state"), before)
+			if r := run(); r.PushedTo == 0 {
+				t.Fatal("the run is not made again")
+			}
 		}
 		c := &got.Counts
 		c.Read, c.Written, c.Filtered, c.Rejected = c.Read+r.Read, c.Written+r.Written, c.Filtered+r.Filtered, c.Rejected+r.Rejected
@@ -96,6 +109,24 @@ func mapPushes(t *testing.T, pushes []string, atOnce int) burst {
 	}
 	got.Rejects = lastRejects(t, rejects)
 	return got
+}
+
+// forgetEnd makes the last push run one that was interrupted when all was done.
+func forgetEnd(t *testing.T, state string, before uint64) {
+	t.Helper()
+	var end struct {
+		Started time.Time
+		Seq     uint64
+	}
+	name := filepath.Join(state, "pushed.json")
+	src, err := os.ReadFile(name)
+	check(t, err)
+	check(t, json.Unmarshal(src, &end))
+	write := func(name, format string, args ...any) {
+		check(t, os.WriteFile(filepath.Join(state, name), fmt.Appendf(nil, format, args...), 0o600))
+	}
+	write("pushed.json", `{"started": %q, "seq": %d}`, end.Started.Add(-time.Second).Format(time.RFC3339Nano), before)
+	write("pushing.json", `{"started": %q, "after": %d, "up_to": %d}`, end.Started.Format(time.RFC3339Nano), before, end.Seq)
 }
 
 // lastRejects is, of each record, what was rejected of the last push that had it.
@@ -132,7 +163,8 @@ func compiled(t *testing.T, src string) *pipeline.Plan {
 }
 
 // Whatever is pushed, and however much of it is mapped at once: the same file, the
-// same rejects, the same changes for a receiver, the same counts.
+// same rejects, the same changes for a receiver, the same counts; and once more changes
+// nothing.
 func TestBurstsAreRunsOfOnePush(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -149,9 +181,9 @@ func TestBurstsAreRunsOfOnePush(t *testing.T) {
 				}
 			}
 			pushes = append(pushes, registration("a", 9, "7"))
-			want := mapPushes(t, pushes, 1)
+			want := mapPushes(t, pushes, 1, false)
 			for _, atOnce := range []int{3, len(pushes)} {
-				got := mapPushes(t, pushes, atOnce)
+				got := mapPushes(t, pushes, atOnce, atOnce > 3)
 				got.Runs = want.Runs
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%d at once (-want +got)\n%s\n%s", atOnce, diff, strings.Join(pushes, "\n"))
@@ -168,7 +200,7 @@ func TestBurst(t *testing.T) {
 		pushes = append(pushes, fmt.Sprintf(`{"id": "a", "first_name": "%d"}`, i%2))
 		want = append(want, fmt.Sprint(i%2))
 	}
-	got := mapPushes(t, pushes, len(pushes))
+	got := mapPushes(t, pushes, len(pushes), true)
 	if diff := cmp.Diff(burst{Runs: 1, Counts: pipeline.Report{Read: 1000, Written: 1000}, File: "id,n\na,1\n", Told: map[string][]string{"a": want}, Rejects: map[string]string{}}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

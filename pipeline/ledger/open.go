@@ -38,10 +38,6 @@ CREATE TABLE delivered(
 ) WITHOUT ROWID;
 `
 
-// pushedSchema is the last run of pushes of each sink; older programs know nothing of
-// it, and need not.
-const pushedSchema = `CREATE TABLE IF NOT EXISTS pushed(sink INTEGER PRIMARY KEY, started INTEGER NOT NULL)`
-
 // Open opens the ledger at path and makes it where there is none.
 func Open(path string) (*Ledger, error) {
 	l := &Ledger{path: path}

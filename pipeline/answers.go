@@ -127,7 +127,10 @@ func (a *answers) record() {
 		a.entries = one.delivered(a.entries)
 		one.recorded = true
 	}
-	if a.sink.run != nil {
+	switch {
+	case a.sink.pushes != nil:
+		a.sink.pushes.add(a.entries)
+	case a.sink.run != nil:
 		if err := a.sink.run.Delivered(a.entries); err != nil {
 			a.fail(err)
 		}

@@ -269,7 +269,7 @@ func (c *compiler) sinks() {
 			c.err("unknown-connector", d.Name.Span(), fmt.Sprintf("unknown sink %q", d.Name.Value), cmp.Or(hint, "the sinks are "+strings.Join(names, ", ")))
 			continue
 		}
-		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check), written: c.written(d)}
+		sink := planSink{connector: connector, options: c.options(d, connector.Name, connector.Options, connector.Check), written: c.written(d), at: d.Name.Span()}
 		sink.target = connector.Target(sink.options)
 		sink.shown = c.hide(sink.target) // an address may well hold a secret in its path
 		if first, twice := targets[filepath.Clean(sink.target)]; twice && sink.target != "" {

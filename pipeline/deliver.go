@@ -30,8 +30,8 @@ type Deleter interface {
 }
 
 // Generational is a Writer whose receiver tells deliveries apart by a key.
-// Deliveries of another generation are other ones, even where the rows are
-// alike: a row that has changed and changed back is no repetition.
+// Deliveries of another generation, or of another push, are other ones, even where
+// the rows are alike: a row that has changed and changed back is no repetition.
 type Generational interface {
 	Generation(n int64)
 }
@@ -43,7 +43,8 @@ const maxGone = 0.20
 
 // delivery is the row sinks of one run.
 type delivery struct {
-	seen       *Keys // of this run: rows and rejects
+	seen       *Keys // of this run, and where it is of pushes of the one at hand: rows and rejects
+	rejected   *Keys // of a run of pushes: rejects
 	unknownKey bool  // a reject's key is not known, so that what is gone is not either
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
@@ -70,6 +71,9 @@ func (r *run) openDelivery() error {
 		}
 	}
 	d.seen = NewKeys(cmp.Or(r.o.State, os.TempDir()))
+	if r.push != nil {
+		d.rejected = NewKeys(r.o.State)
+	}
 	if len(d.sinks) == 0 || r.o.State == "" {
 		return nil
 	}
@@ -84,17 +88,39 @@ func (r *run) openDelivery() error {
 		if s.run, err = d.ledger.Begin(s.address, r.plan.keyDefinition()); err != nil {
 			return err
 		}
+		generation := s.run.Generation()
+		if r.push != nil {
+			generation = r.push.Started.UnixNano() // the same on every node that makes the run
+			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}}
+			if s.pushes.finished, err = s.run.Finished(generation); err != nil {
+				return err
+			}
+		}
 		if g, ok := s.Writer.(Generational); ok {
-			g.Generation(s.run.Generation())
+			g.Generation(generation)
 		}
 	}
 	return nil
+}
+
+// finish notes that a run came to its end.
+func (s *rowSink) finish() error {
+	switch {
+	case s.run == nil || s.pushes != nil && s.pushes.finished:
+		return nil
+	case s.pushes != nil:
+		return s.run.FinishPushes(s.pushes.started, s.pushes.delivered)
+	}
+	return s.run.Finish()
 }
 
 func (d *delivery) close() error {
 	var err error
 	if d.seen != nil {
 		err = d.seen.Close()
+	}
+	if d.rejected != nil {
+		err = errors.Join(err, d.rejected.Close())
 	}
 	if d.ledger != nil {
 		err = errors.Join(err, d.ledger.Close())
@@ -118,7 +144,17 @@ func (p *Plan) keyDefinition() string {
 	return strings.Join(parts, "\n")
 }
 
-// unique rejects the records of a page that have a key for the second time.
+// addRejected notes the key of a reject.
+func (d *delivery) addRejected(key []byte) error {
+	_, err := d.seen.Add(key)
+	if d.rejected != nil && err == nil {
+		_, err = d.rejected.Add(key)
+	}
+	return err
+}
+
+// unique rejects the records of a page that have a key for the second time in this
+// run, or in one push.
 func (r *run) unique(j *job) error {
 	if r.delivery.seen == nil {
 		return nil
@@ -128,7 +164,7 @@ func (r *run) unique(j *job) error {
 		for ; len(rejected) > 0 && rejected[0].item < before; rejected = rejected[1:] {
 			if rejected[0].key == nil {
 				r.delivery.unknownKey = true
-			} else if _, err := r.delivery.seen.Add(rejected[0].key); err != nil {
+			} else if err := r.delivery.addRejected(rejected[0].key); err != nil {
 				return err
 			}
 		}
@@ -155,6 +191,9 @@ func (r *run) unique(j *job) error {
 		return err
 	}
 	for _, item := range twice {
+		if err := r.delivery.addRejected(j.out.entries[slices.Index(j.items, item)].Key); err != nil {
+			return err
+		}
 		r.rejectRows(j, item, func(key []byte) reject {
 			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: key}
 		})

@@ -285,10 +285,8 @@ func (r *run) advance() error {
 		}
 	}
 	for _, s := range r.delivery.sinks {
-		if s.run != nil {
-			if err := s.run.Finish(); err != nil {
-				return err
-			}
+		if err := s.finish(); err != nil {
+			return err
 		}
 	}
 	if err := r.versions.keep(); err != nil {

@@ -42,6 +42,14 @@ type job struct {
 	changed   bool      // the writer took rows out of batch
 }
 
+// push is the push that the page came in; 0: it was not pushed.
+func (j *job) push() uint64 {
+	if len(j.page.Records) == 0 {
+		return 0
+	}
+	return j.page.Records[0].Push
+}
+
 func newJob(p *Plan) *job {
 	return &job{dec: jsonrow.NewDecoder(p.projection), done: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 }

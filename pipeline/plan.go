@@ -115,7 +115,8 @@ type planSink struct {
 	options   Options
 	written   map[string]string // the options that the mapping gives, as it writes them
 	target    string
-	shown     string // target, without what may be secret in it
+	shown     string    // target, without what may be secret in it
+	at        diag.Span // where it is named
 }
 
 // rejectsPlan is where rejects go and how many there may be.

@@ -28,6 +28,7 @@ const (
 const (
 	maxPushes     = 10_000
 	maxPushedSize = 64 << 20 // bytes of bodies
+	maxPushedRows = 100_000  // after which no push is begun: what is known of each of them is in memory
 )
 
 // pushed is how far push runs got.
@@ -51,7 +52,8 @@ type pushRun struct {
 	PushRange
 	inbox   boundedInbox
 	page    uint64 // the push of the page that was admitted last
-	repeats bool   // reading ended before a key that came again
+	rows    int    // that were admitted
+	cut     bool   // it ended before a push that the next run begins with
 	reached uint64 // the last push of which all was written, when reading is over
 	enough  func() // ends reading
 }
@@ -271,13 +273,18 @@ func (o onePush) Read(_ context.Context, _, _ uint64, yield func(Pushed) error) 
 	return yield(Pushed(o))
 }
 
-// errRepeats ends a push run before a push whose rows have a key that came
-// already: that is a change of the row, and the next run's.
-var errRepeats = errors.New("a key came again")
+// errNextRun ends a push run before a push that the next run begins with.
+var errNextRun = errors.New("the next run begins with this push")
 
-// beginPage reports errRepeats where a page has to wait for the next run.
+// beginPage begins a push, or reports errNextRun. A key may come again with each
+// push: that is a change of its row.
 func (r *run) beginPage(j *job) error {
-	if r.push == nil || j.page.First > 0 { // a later piece of a page
+	if r.push == nil {
+		return nil
+	}
+	rows := r.push.rows
+	r.push.rows += len(j.items)
+	if j.page.First > 0 { // a later piece of a page
 		return nil
 	}
 	seq, err := strconv.ParseUint(string(j.page.Next), 10, 64)
@@ -287,24 +294,29 @@ func (r *run) beginPage(j *job) error {
 	if seq == r.push.page {
 		return nil // the push was begun, and ends in this run
 	}
-	for i := range j.out.entries { // none where nobody looks for keys
-		switch seen, err := r.delivery.seen.Has(j.out.entries[i].Key); {
-		case err != nil:
+	cut := rows >= maxPushedRows
+	for i := 0; i < len(j.out.entries) && !cut; i++ { // none where nobody looks for keys
+		// Only the next run finds the reject of this one, and closes it.
+		if cut, err = r.delivery.rejected.Has(j.out.entries[i].Key); err != nil {
 			return err
-		case seen:
-			r.push.reached, r.push.repeats = seq-1, true
-			return errRepeats
 		}
 	}
+	if cut {
+		r.push.reached, r.push.cut = seq-1, true
+		return errNextRun
+	}
 	r.push.page = seq
-	return nil
+	if r.delivery.seen == nil {
+		return nil
+	}
+	return r.delivery.seen.Close()
 }
 
 // endPushed works out how far a push run got that read what it should.
 func (r *run) endPushed() {
 	p := r.push
 	switch {
-	case p == nil, p.repeats:
+	case p == nil, p.cut:
 	case p.inbox.ended:
 		p.reached = p.inbox.last
 	default:

@@ -6,6 +6,7 @@ package pipeline
 // was answered is recorded, and pages go on, in the order of the source.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -35,6 +36,25 @@ type rowSink struct {
 	enough  int         // rows that keep it busy
 	waiting int         // answers that may wait to be recorded: more, and nothing is sent for a while
 	batch   Batch       // what of a page is new or has changed, where that is not all of it
+
+	pushes *pushedRows // of a run of pushes; nil: it is none
+}
+
+// pushedRows is what a sink was given in a run of pushes, where a key may come again
+// with each of them. The ledger is told of it all at once, when the run is over: a run
+// that is made again has to decide as it did the first time what is to be sent.
+type pushedRows struct {
+	started   int64
+	finished  bool                        // all of it was delivered, and is recorded
+	sent      map[ledger.Hash]ledger.Hash // the last row of each key, by the hash of that
+	delivered []ledger.Entry              // in order
+}
+
+// add notes rows that were delivered.
+func (p *pushedRows) add(rows []ledger.Entry) {
+	for _, e := range rows {
+		p.delivered = append(p.delivered, ledger.Entry{Key: bytes.Clone(e.Key), Row: e.Row})
+	}
 }
 
 func newRowSink(w Writer, s planSink) *rowSink {
@@ -56,7 +76,7 @@ type oneByOne struct {
 
 func (w oneByOne) Send(ctx context.Context, b *Batch, from int, answered func(error)) int {
 	to, n := min(from+w.rows, b.Len()), len(b.Columns)
-	err := w.Write(ctx, &Batch{Columns: b.Columns, slab: b.slab[from*n : to*n], texts: b.texts[from:to], entries: b.entries[from:to]})
+	err := w.Write(ctx, &Batch{Columns: b.Columns, push: b.push, slab: b.slab[from*n : to*n], texts: b.texts[from:to], entries: b.entries[from:to]})
 	if refused, only := err.(*Refused); only { //nolint:errorlint // joined with another error it is that error that counts
 		for i := range refused.Rows {
 			refused.Rows[i].Row += from
@@ -186,7 +206,7 @@ func (r *run) admitted(ctx context.Context, g *errgroup.Group, mapped <-chan *jo
 				<-j.done
 				more = j.more
 				switch err := r.admit(j); {
-				case errors.Is(err, errRepeats):
+				case errors.Is(err, errNextRun):
 					r.push.enough()
 					j.discard()
 					for j := range mapped { // what was read beyond it is read again
@@ -315,29 +335,49 @@ func (r *run) send(ctx context.Context, s *rowSink, j *job, to *answers) error {
 	return nil
 }
 
-// changed finds out which rows of a page the sink does not have. No key comes twice
-// in a run, so that only the runs before it count.
+// changed finds out which rows of a page the sink does not have.
 func (s *rowSink) changed(o *outgoing) (err error) {
 	o.known, o.rows, o.refused = o.known[:0], o.rows[:0], o.refused[:0]
 	if s.run != nil && s.run.Known() > 0 {
 		o.known, err = s.run.Unchanged(o.known, o.entries)
 	}
 	for row := range o.entries {
-		if len(o.known) == 0 || !o.known[row] {
+		known := len(o.known) > 0 && o.known[row]
+		if s.pushes != nil {
+			known = s.pushes.has(&o.entries[row], known)
+		}
+		if !known {
 			o.rows = append(o.rows, row)
 		}
 	}
 	return err
 }
 
+// has reports whether a row is what the sink was sent last of its key; before says
+// that of the runs before this one.
+func (p *pushedRows) has(e *ledger.Entry, before bool) bool {
+	if p.finished {
+		return true
+	}
+	key := ledger.Sum(e.Key)
+	if last, sent := p.sent[key]; sent {
+		before = last == e.Row
+	}
+	if !before {
+		p.sent[key] = e.Row
+	}
+	return before
+}
+
 // toSend is those rows of a page.
 func (s *rowSink) toSend(j *job) *Batch {
 	o := &j.out
+	push := j.push()
 	if len(o.rows) == len(o.entries) {
-		return &Batch{Columns: j.batch.Columns, slab: j.batch.slab, texts: o.texts, entries: o.entries}
+		return &Batch{Columns: j.batch.Columns, push: push, slab: j.batch.slab, texts: o.texts, entries: o.entries}
 	}
 	b := &s.batch
-	b.Columns, b.slab, b.texts, b.entries = j.batch.Columns, b.slab[:0], b.texts[:0], b.entries[:0]
+	b.Columns, b.push, b.slab, b.texts, b.entries = j.batch.Columns, push, b.slab[:0], b.texts[:0], b.entries[:0]
 	for _, row := range o.rows {
 		if !j.onlyBytes {
 			b.Append(j.batch.Row(row))

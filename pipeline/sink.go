@@ -19,6 +19,7 @@ type Column struct {
 // Batch is rows in source order. It is borrowed: a sink copies what it keeps.
 type Batch struct {
 	Columns []Column
+	push    uint64         // that its rows came in; 0: they were not pushed
 	slab    []value.Value  // rows one after another, len(Columns) values each
 	texts   [][]byte       // of each row, as RowJSON has it; nil: they were not made
 	entries []ledger.Entry // of each row, with its key; nil: they were not made
@@ -34,6 +35,10 @@ func (b *Batch) Len() int {
 	}
 	return len(b.slab) / len(b.Columns)
 }
+
+// Push is the number of the push that the rows came in, 0 where they were not pushed:
+// of one push no key comes twice, of one run it may.
+func (b *Batch) Push() uint64 { return b.push }
 
 // Row is row i, borrowed.
 func (b *Batch) Row(i int) []value.Value {

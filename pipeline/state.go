@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -223,6 +224,22 @@ func (p *Plan) AppendsTo() string {
 		}
 	}
 	return ""
+}
+
+// codeClusterAppend is the code for a file that a cluster cannot append to.
+const codeClusterAppend = "cluster-append"
+
+// HandedOver is what is wrong with the plan where nodes take it over from each other.
+// Who does so begins with a state that is a little older than the file, and maps once
+// more what came since: rows that are only added are there twice then.
+func (p *Plan) HandedOver() (diags diag.List) {
+	for _, s := range p.sinks {
+		if s.appends() {
+			diags = diags.Error(codeClusterAppend, s.at, fmt.Sprintf("another node that takes over would append rows to %s that it has already", s.target),
+				"write mode: merge, with a key: that tells rows apart; or send them to a webhook")
+		}
+	}
+	return diags
 }
 
 // appends reports whether a sink adds rows that it cannot tell from those that

@@ -95,6 +95,19 @@ func samePaths(all []checked) {
 	}
 }
 
+// handedOver reports mappings that nodes cannot take over from each other.
+func handedOver(all []checked) {
+	for i := range all {
+		c := &all[i]
+		if c.plan == nil {
+			continue
+		}
+		if diags := c.plan.HandedOver(); len(diags) > 0 {
+			c.diags, c.plan = append(c.diags, diags...), nil
+		}
+	}
+}
+
 func (a *app) checkOne(name string, files *pipeline.Files) checked {
 	c := checked{file: name}
 	c.getenv, c.diags = pipeline.Environment(name, files, os.LookupEnv)

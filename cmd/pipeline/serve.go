@@ -239,7 +239,7 @@ func (a *app) serveOn(ctx context.Context, f serveFlags, listener net.Listener, 
 		Concurrency: f.concurrency, Drain: f.drain, Log: log, Recorder: w.recorder, Traces: w.traces, Deliveries: out,
 		Changed: func(all []srv.Mapping) {
 			hooks.Set(hooksOf(all))
-			greet.Do(func() { a.greet(ctx, service, f, listener.Addr(), tokenFile) })
+			greet.Do(func() { a.greet(service, f, listener.Addr(), tokenFile) })
 		},
 	})
 	w.service.Store(service)
@@ -312,9 +312,9 @@ func (f serveFlags) place() string {
 }
 
 // greet says where everything is, when the mappings were read.
-func (a *app) greet(ctx context.Context, s *srv.Service, f serveFlags, at net.Addr, tokenFile string) {
+func (a *app) greet(s *srv.Service, f serveFlags, at net.Addr, tokenFile string) {
 	fmt.Fprintf(a.stdout, "serving the mappings of %s on %s://%s\nthe token for the page and the API is in %s\n", f.dir, f.scheme(), at, tokenFile)
-	clients := s.Clients(ctx)
+	clients := s.Served()
 	if len(clients) == 0 {
 		fmt.Fprintf(a.stdout, "there is no mapping (*.yaml) in %s yet; put one there, and it runs\n", f.dir)
 	}

@@ -39,6 +39,9 @@ func (a *app) served(f serveFlags, out *deliveries) srv.Loader {
 		}
 		sameNames(all, f.state)
 		samePaths(all)
+		if !f.alone() {
+			handedOver(all)
+		}
 		overlaps(all, files, f.out, true)
 		mappings := make([]srv.Mapping, len(names))
 		for i, c := range all {

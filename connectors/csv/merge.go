@@ -1,9 +1,9 @@
 package csv
 
 // merge.go: rows of earlier runs, but for those that come again, and behind
-// them the rows of this run. Which old rows stay is known when the last new one
-// has come: until then the new ones wait in a file without a name, and their
-// keys in a set, so that memory stays the same for any number of either.
+// them the rows of this run, of each key the last. Which rows stay is known when the
+// last new one has come: until then the new ones wait in a file without a name, and
+// their keys in a set, so that memory stays the same for any number of either.
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"pipeline/pipeline"
@@ -26,13 +27,16 @@ type merger struct {
 	key     []int
 	keys    *pipeline.Keys // of the new rows
 	spool   *spool         // the new rows
-	keyBuf  []byte         // of one row
-	whole   bool           // the output holds all rows so far
+	// replaced is how many new rows of a key have another one behind them. Only pushes
+	// have such keys, and a run of them is bounded.
+	replaced map[string]int
+	keyBuf   []byte // of one row
+	whole    bool   // the output holds all rows so far
 }
 
 func openMerge(ctx context.Context, w *writer, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	path := c.World.OutPath(w.options.Path)
-	m := &merger{writer: w, doing: "merge into " + path, head: w.appendHead(nil, c.Columns), key: c.Key}
+	m := &merger{writer: w, doing: "merge into " + path, head: w.appendHead(nil, c.Columns), key: c.Key, replaced: map[string]int{}}
 	var err error
 	if m.old, err = openOld(m.doing, path, w, c.Columns); err != nil {
 		return nil, err
@@ -57,8 +61,11 @@ func (m *merger) Write(ctx context.Context, b *pipeline.Batch) error {
 	m.whole = false
 	for i := range b.Len() {
 		m.keyBuf = m.appendKey(m.keyBuf[:0], b.Row(i))
-		if _, err := m.keys.Add(m.keyBuf); err != nil {
+		switch added, err := m.keys.Add(m.keyBuf); {
+		case err != nil:
 			return fmt.Errorf("%s: %w", m.doing, err)
+		case !added:
+			m.replaced[string(m.keyBuf)]++
 		}
 	}
 	return m.writer.Write(ctx, b)
@@ -116,10 +123,27 @@ func (m *merger) merge(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.spool.copyTo(out); err != nil {
+	if err := m.copyNew(out); err != nil {
 		return err
 	}
 	return out.Flush()
+}
+
+// copyNew writes the new rows that no later one replaces.
+func (m *merger) copyNew(out *bufio.Writer) error {
+	if len(m.replaced) == 0 {
+		return m.spool.copyTo(out)
+	}
+	left := maps.Clone(m.replaced)
+	return m.spool.each(m.options.Delimiter, func(row []byte, cells [][]byte) error {
+		m.keyBuf = m.appendOldKey(m.keyBuf[:0], cells)
+		if left[string(m.keyBuf)] > 0 {
+			left[string(m.keyBuf)]--
+			return nil
+		}
+		_, err := out.Write(row)
+		return err
+	})
 }
 
 // keep writes a part of the old file, where that is a row whose key has not come

@@ -40,7 +40,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	return n, s.errorf(err)
 }
 
-// Read reads on after copyTo went to the beginning.
+// Read reads on after copyTo or each went to the beginning.
 func (s *spool) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
 	return n, s.errorf(err)
@@ -53,6 +53,26 @@ func (s *spool) copyTo(out io.Writer) error {
 	}
 	_, err := io.Copy(out, s)
 	return err
+}
+
+// each gives every row that is there to take, which borrows it, and leaves the spool
+// ready for more.
+func (s *spool) each(delimiter string, take func(row []byte, cells [][]byte) error) error {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return s.errorf(err)
+	}
+	for r := newReader(s, delimiter); ; {
+		row, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = take(row, r.cells)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // close gives up what the spool holds. Twice is safe.

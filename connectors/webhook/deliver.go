@@ -60,7 +60,7 @@ var errFailed = errors.New("not sent, for a request before it failed")
 // receiver that knows no such row has what it should.
 func (w *writer) Delete(ctx context.Context, key []byte) error {
 	body := append(append([]byte(deletion), key...), '}')
-	refusal, err := w.workers[0].bring(ctx, body, [][]byte{keyOf(key)})
+	refusal, err := w.workers[0].bring(ctx, 0, body, [][]byte{keyOf(key)})
 	switch {
 	case err != nil:
 		return err
@@ -81,8 +81,7 @@ func answers(status int) string { return "the receiver answers " + statusWords(s
 // deliver sends body until the receiver takes it or refuses it for good. When
 // another request has failed it sends no more, and when ctx is done it also lets go
 // of what it has sent. An error ends the run.
-func (w *worker) deliver(ctx context.Context, body []byte) (refusal *pipeline.RefusedRow, err error) {
-	id := w.signer.id(body)
+func (w *worker) deliver(ctx context.Context, id string, body []byte) (refusal *pipeline.RefusedRow, err error) {
 	began := time.Now()
 	for try := 0; ; try++ {
 		if err := w.pace.wait(ctx, w.failed); err != nil {

@@ -64,12 +64,13 @@ func TestBodies(t *testing.T) {
 }
 
 func TestIdempotencyKeys(t *testing.T) {
-	base := newSigner("acme", "https://a", nil).id([]byte("x"))
+	base := newSigner("acme", "https://a", nil).id(0, []byte("x"))
 	for name, other := range map[string]string{
-		"mapping":  newSigner("acmf", "https://a", nil).id([]byte("x")),
-		"url":      newSigner("acme", "https://b", nil).id([]byte("x")),
-		"boundary": newSigner("acmeh", "ttps://a", nil).id([]byte("x")),
-		"body":     newSigner("acme", "https://a", nil).id([]byte("y")),
+		"mapping":  newSigner("acmf", "https://a", nil).id(0, []byte("x")),
+		"url":      newSigner("acme", "https://b", nil).id(0, []byte("x")),
+		"boundary": newSigner("acmeh", "ttps://a", nil).id(0, []byte("x")),
+		"body":     newSigner("acme", "https://a", nil).id(0, []byte("y")),
+		"push":     newSigner("acme", "https://a", nil).id(1, []byte("x")),
 	} {
 		if other == base {
 			t.Errorf("another %s has the same key", name)

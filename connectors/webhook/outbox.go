@@ -16,12 +16,14 @@ import (
 	"pipeline/pipeline"
 )
 
-// bring delivers a body, or puts it into the outbox where there is one.
-func (w *worker) bring(ctx context.Context, body []byte, keys [][]byte) (*pipeline.RefusedRow, error) {
+// bring delivers a body that came in a push (0: in none), or puts it into the outbox
+// where there is one.
+func (w *worker) bring(ctx context.Context, push uint64, body []byte, keys [][]byte) (*pipeline.RefusedRow, error) {
+	id := w.signer.id(push, body)
 	if w.outbox == nil {
-		return w.deliver(ctx, body)
+		return w.deliver(ctx, id, body)
 	}
-	return nil, w.outbox.Put(ctx, pipeline.Request{Sink: w.sink, ID: w.signer.id(body), Keys: keys, Body: body})
+	return nil, w.outbox.Put(ctx, pipeline.Request{Sink: w.sink, ID: id, Keys: keys, Body: body})
 }
 
 // keysOf are the keys of rows, by which requests keep their order.

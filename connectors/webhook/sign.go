@@ -37,10 +37,14 @@ func newSigner(mapping, url string, secret []byte) *signer {
 // generation is the first of the runs that ids are the same for.
 func (s *signer) generation(n int64) { s.seed = binary.AppendVarint(s.seed, n) }
 
-// id is the same for the same mapping, url, generation and body.
-func (s *signer) id(body []byte) string {
+// id is the same for the same mapping, url, generation, push (0: none) and body.
+func (s *signer) id(push uint64, body []byte) string {
 	s.sum.Reset()
 	s.sum.Write(s.seed)
+	if push > 0 {
+		s.text = binary.AppendUvarint(append(s.text[:0], 0), push) // no body begins with 0
+		s.sum.Write(s.text)
+	}
 	s.sum.Write(body)
 	s.text = append(s.text[:0], "msg_"...)
 	s.text = base64.RawURLEncoding.AppendEncode(s.text, s.sum.Sum(s.out[:0])[:24])

@@ -50,6 +50,7 @@ type writer struct {
 // task is one request on its way.
 type task struct {
 	ctx      context.Context
+	push     uint64 // that its rows came in
 	body     []byte
 	keys     [][]byte // of its rows, for the outbox
 	from, to int      // its rows in their batch
@@ -74,7 +75,7 @@ func newWriter(p params, transport func() http.RoundTripper, c pipeline.SinkConf
 // Send takes the rows of one request. A row is sent after all rows of its key that
 // came before it were answered.
 func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered func(error)) int {
-	t := &task{ctx: ctx, from: from, to: min(from+w.batch, b.Len()), answered: answered}
+	t := &task{ctx: ctx, push: b.Push(), from: from, to: min(from+w.batch, b.Len()), answered: answered}
 	var wrong error
 	if t.body, wrong = w.bodyOf(b, t.from, t.to); wrong != nil {
 		answered(t.refused("its body cannot be made: "+wrong.Error(), ""))
@@ -184,16 +185,16 @@ func (w *writer) work(by *worker, queue <-chan *task) {
 	defer by.end()
 	for t := range queue {
 		w.order.wait(&t.place)
-		refusal, err := by.bring(t.ctx, t.body, t.keys)
+		refusal, err := by.bring(t.ctx, t.push, t.body, t.keys)
 		switch {
 		case err != nil:
 			err = w.fail(err)
 		case refusal != nil:
 			err = t.refused(refusal.Reason, refusal.Answer)
 		}
+		t.answered(err) // before the next one of its keys can be
 		w.order.leave(&t.place)
 		w.bodies.Release(t.weight)
-		t.answered(err)
 	}
 }
 

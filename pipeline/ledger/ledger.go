@@ -206,20 +206,23 @@ func (r *Run) write(rows []Entry) error {
 	// In the order of the file, so that neighbours share their page; of one key
 	// the last stays the last.
 	slices.SortStableFunc(rows, func(a, b Entry) int { return bytes.Compare(a.Key, b.Key) })
-	return r.transact(func(tx *sql.Tx) (keys int64, err error) {
-		one, many, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.insertMany), tx.Stmt(r.ledger.update)
-		for len(rows) > 0 && err == nil {
-			n, insert := 1, one
-			if len(rows) >= atOnce {
-				n, insert = atOnce, many
-			}
-			var added int64
-			added, err = r.put(insert, update, rows[:n])
-			keys += added
-			rows = rows[n:]
+	return r.transact(func(tx *sql.Tx) (keys int64, err error) { return r.putAll(tx, rows) })
+}
+
+// putAll records rows, in the order of their keys.
+func (r *Run) putAll(tx *sql.Tx, rows []Entry) (added int64, err error) {
+	one, many, update := tx.Stmt(r.ledger.insert), tx.Stmt(r.ledger.insertMany), tx.Stmt(r.ledger.update)
+	for len(rows) > 0 && err == nil {
+		n, insert := 1, one
+		if len(rows) >= atOnce {
+			n, insert = atOnce, many
 		}
-		return keys, err
-	})
+		var keys int64
+		keys, err = r.put(insert, update, rows[:n])
+		added += keys
+		rows = rows[n:]
+	}
+	return added, err
 }
 
 // put records as many rows as a statement inserts. Most keys are new: only where

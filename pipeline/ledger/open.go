@@ -91,12 +91,13 @@ func (l *Ledger) prepare() error {
 	if err := l.check(); err != nil {
 		return err
 	}
-	for _, pragma := range []string{
+	for _, statement := range []string{
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",        // a commit is on disk when it returns
 		"PRAGMA wal_autocheckpoint = 4096", // pages: 16 MiB
+		pushedSchema,
 	} {
-		if _, err := l.db.Exec(pragma); err != nil {
+		if _, err := l.db.Exec(statement); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,8 @@ type status struct {
 	last    *LastRun
 	trouble map[Trigger]trouble // by BySchedule (of all pulls) and ByPush
 	paused  bool
-	pushed  uint64 // how far runs of what was pushed got
+	pushed  uint64 // how far runs of what was pushed got …
+	placed  bool   // … and that is known
 
 	handover string // why what another node kept cannot be taken over; empty: it can
 }
@@ -160,7 +161,7 @@ func (c *client) live(ctx context.Context) {
 		// Waiting for the lease ends with stop, but work that goes on under it does not.
 		err := s.leases.holdUntil(stop, ctx, "mapping."+name, func(ctx context.Context) error {
 			c.change(func(st *status) { st.works = true })
-			defer c.change(func(st *status) { st.works, st.running, st.queued = false, nil, "" })
+			defer c.change(func(st *status) { st.works, st.placed, st.running, st.queued = false, false, nil, "" })
 			if !s.c.Alone {
 				s.c.Recorder.Add(history.Event{Kind: history.LeaseTaken, Mapping: name})
 			}

@@ -65,6 +65,14 @@ const patience = 2 * time.Minute
 
 // Clients are the mappings of the folder, by name and file.
 func (s *Service) Clients(ctx context.Context) []Client {
+	return s.each(func(c *client) Client { return c.look(ctx, time.Now()) })
+}
+
+// Served are the mappings of the folder, by name and file, with what their files say
+// and nothing of how they are: that may take a while to find out.
+func (s *Service) Served() []Client { return s.each((*client).said) }
+
+func (s *Service) each(look func(*client) Client) []Client {
 	s.mu.Lock()
 	var all []*client
 	for _, c := range s.clients {
@@ -73,7 +81,7 @@ func (s *Service) Clients(ctx context.Context) []Client {
 	s.mu.Unlock()
 	out := []Client{} // JSON shows it as a list where there is none
 	for _, c := range all {
-		out = append(out, c.look(ctx, time.Now()))
+		out = append(out, look(c))
 	}
 	slices.SortFunc(out, func(a, b Client) int {
 		if a.Name != b.Name {
@@ -121,6 +129,24 @@ func (c *client) elsewhere(ctx context.Context, here Client) Client {
 	return out
 }
 
+// said is what the file of a client says.
+func (c *client) said() Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return saidBy(c.file, c.current, c.bad)
+}
+
+func saidBy(file string, m, bad *Mapping) Client {
+	if m == nil {
+		return Client{File: file, State: Wrong, Why: bad.Problems(), Diags: bad.Diags}
+	}
+	out := Client{Name: m.Plan.Name(), File: file, State: Healthy, Reconcile: pipeline.Period(m.Reconcile), Pushed: m.Pushed, Mapping: m, Diags: m.Diags}
+	if m.Schedule != nil {
+		out.Schedule = m.Schedule.String()
+	}
+	return out
+}
+
 // look is how a client is now.
 func (c *client) look(ctx context.Context, now time.Time) Client {
 	c.mu.Lock()
@@ -132,23 +158,19 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 	ill, isIll := worst(st.trouble)
 	c.mu.Unlock()
 
-	out := Client{File: c.file, State: Healthy, Mapping: m, Here: st.works, Last: st.last, Due: st.due}
+	out := saidBy(c.file, m, bad)
 	if m == nil {
-		out.State, out.Why, out.Diags = Wrong, bad.Problems(), bad.Diags
 		return out
 	}
-	out.Name, out.Reconcile, out.Pushed, out.Diags = m.Plan.Name(), pipeline.Period(m.Reconcile), m.Pushed, m.Diags
-	if m.Schedule != nil {
-		out.Schedule = m.Schedule.String()
-	}
+	out.Here, out.Last, out.Due = st.works, st.last, st.due
 	if st.works {
 		out.Node = c.service.c.Node
 	}
 	if st.running != nil {
 		out.Running, out.Began, out.Reading = running.trigger, running.since, &running.report
 	}
-	if !st.works && !c.service.c.Alone {
-		st.pushed = c.reachedElsewhere(ctx, out.Name)
+	if !st.works || !st.placed {
+		st.pushed = c.reachedBefore(ctx, out.Name)
 	}
 	var oldest time.Time
 	out.Pushes, oldest = c.waiting(ctx, m, st.pushed)
@@ -211,8 +233,9 @@ func (st *status) pace(m *Mapping, now, oldest time.Time) (State, string) {
 	return Healthy, ""
 }
 
-// reachedElsewhere is how far runs of what was pushed got on the node that works.
-func (c *client) reachedElsewhere(ctx context.Context, mapping string) uint64 {
+// reachedBefore is how far runs of what was pushed got before this process works for
+// the mapping, or elsewhere.
+func (c *client) reachedBefore(ctx context.Context, mapping string) uint64 {
 	there := cursor[reached]{engine: c.service.c.Engine, bucket: engine.Cursors, name: "pushed." + mapping}
 	_ = there.load(ctx) // that the engine is unwell, its own state says
 	return there.value.Seq

@@ -170,7 +170,7 @@ func (w *worker) reached(ctx context.Context, m *Mapping) error {
 	if !known {
 		seq = w.cursor.value.Seq
 	}
-	w.change(func(st *status) { st.pushed = max(st.pushed, seq) })
+	w.change(func(st *status) { st.pushed, st.placed = max(st.pushed, seq), true })
 	return nil
 }
 

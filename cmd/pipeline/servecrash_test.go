@@ -68,11 +68,12 @@ type senders struct {
 
 	mu      sync.Mutex
 	took    map[string]bool // by webhook-id, what was answered with 202
+	refused map[string]bool // and what was answered with 503, and not with 202 since
 	strange []string        // answers that a sender should never have
 }
 
 func startSenders(url string, n int) *senders {
-	s := &senders{url: url, took: map[string]bool{}, client: &http.Client{Timeout: 20 * time.Second}}
+	s := &senders{url: url, took: map[string]bool{}, refused: map[string]bool{}, client: &http.Client{Timeout: 20 * time.Second}}
 	for w := range n {
 		s.wg.Go(func() {
 			for i := 0; !s.stop.Load(); i++ {
@@ -93,11 +94,16 @@ func (s *senders) send(id string) {
 			s.acked.Add(1)
 			s.mu.Lock()
 			s.took[id] = true
+			delete(s.refused, id)
 			s.mu.Unlock()
 			return
 		case err == nil && (status != http.StatusServiceUnavailable || retry == ""):
 			s.mu.Lock()
 			s.strange = append(s.strange, fmt.Sprint(status, " Retry-After ", retry))
+			s.mu.Unlock()
+		case err == nil:
+			s.mu.Lock()
+			s.refused[id] = true
 			s.mu.Unlock()
 		}
 		s.again.Add(1)
@@ -106,6 +112,14 @@ func (s *senders) send(id string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// allRefused reports whether each of n senders had a 503 for what it sends now: what
+// was let in before is answered.
+func (s *senders) allRefused(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.refused) == n
 }
 
 // post sends one push.
@@ -301,6 +315,7 @@ func TestCrashServeFullDisk(t *testing.T) {
 		refused = err == nil && status == http.StatusServiceUnavailable && retry == "5"
 		return refused
 	})
+	eventually(t, "all are refused", func() bool { return load.allRefused(4) })
 	before := load.acked.Load()
 	if status, _, err := post(http.DefaultClient, s.url+hookPath, `{"id": "full", "name": "p"}`, "webhook-id", "full"); status != http.StatusServiceUnavailable {
 		t.Errorf("the disk is still full, and a push is answered %d, %v", status, err)

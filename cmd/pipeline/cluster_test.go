@@ -41,20 +41,27 @@ type testCluster struct {
 // newTestCluster starts three nodes, each in a folder of its own, with a copy of
 // these files in clients.
 func newTestCluster(t *testing.T, files map[string]string) *testCluster {
+	ports := freePorts(t, 3)
+	return startTestCluster(t, files, func(_, to int) (string, int) { return "127.0.0.1", ports[to] })
+}
+
+// startTestCluster is newTestCluster where it is said at which address a node finds
+// another one.
+func startTestCluster(t *testing.T, files map[string]string, address func(from, to int) (host string, port int)) *testCluster {
 	base, c := t.TempDir(), &testCluster{T: t}
-	ports := freePorts(t, 6)
-	var peers []string
-	for i, name := range []string{"a", "b", "c"} {
-		peers = append(peers, fmt.Sprintf("%s=127.0.0.1:%d", name, ports[i]))
-	}
-	list := strings.Join(peers, ",")
-	if cmd, said := process(t, base, "engine", "certs", list, "--out", "certs"); cmd.Run() != nil {
+	ports, names := freePorts(t, 3), []string{"a", "b", "c"}
+	if cmd, said := process(t, base, "engine", "certs", "a=127.0.0.1,b=127.0.0.1,c=127.0.0.1", "--out", "certs"); cmd.Run() != nil {
 		t.Fatalf("certs: %s", said)
 	}
-	for i, name := range []string{"a", "b", "c"} {
-		listen := fmt.Sprintf("127.0.0.1:%d", ports[3+i])
+	for i, name := range names {
+		var peers []string
+		for to, other := range names {
+			host, port := address(i, to)
+			peers = append(peers, fmt.Sprintf("%s=%s:%d", other, host, port))
+		}
+		listen := fmt.Sprintf("127.0.0.1:%d", ports[i])
 		n := &clusterNode{name: name, dir: filepath.Join(base, name), url: "http://" + listen, client: http.Client{Timeout: 15 * time.Second}}
-		n.args = []string{"serve", "clients", "--listen", listen, "--cluster", list, "--node", name, "--certs", "../certs"}
+		n.args = []string{"serve", "clients", "--listen", listen, "--cluster", strings.Join(peers, ","), "--node", name, "--certs", "../certs"}
 		for file, text := range files {
 			putFile(t, n.dir, "clients/"+file, text)
 		}
@@ -175,7 +182,7 @@ func (c *testCluster) push(workers int) *pusher {
 				select {
 				case <-p.over:
 					return
-				case <-time.After(10 * time.Millisecond): // the load: some hundred a second
+				case <-time.After(20 * time.Millisecond): // the load: some hundred a second
 					p.one(next.Add(1) - 1)
 				}
 			}
@@ -248,11 +255,11 @@ func (r *receiver) count() int {
 	return len(r.rows)
 }
 
-// has reports whether a push has arrived.
-func (r *receiver) has(i int64) bool {
+// has reports whether a row has arrived.
+func (r *receiver) has(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.rows[fmt.Sprint("p", i)]) > 0
+	return len(r.rows[id]) > 0
 }
 
 // clock notes when calls came.
@@ -288,77 +295,125 @@ func (c *clock) worst(window time.Duration) (most int) {
 	return most
 }
 
-func TestClusterLosesNodes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three nodes are started, and two of them killed")
-	}
-	kills, between := 2, time.Second
-	if os.Getenv("PIPELINE_CRASH") == "full" {
-		kills, between = 30, 15*time.Second
-	}
-	const limit, per = 50, 6 * time.Second
-	target, source, calls := newReceiver(t), newPlatform(t, 10_000_000, 100), &clock{}
-	source.hook(calls.note, nil)
-	c := newTestCluster(t, map[string]string{
+// clusterLoad is a cluster under load: it is pushed to, and somebody asks for pulls all
+// the time. What arrives and what is called is counted.
+type clusterLoad struct {
+	*testCluster
+	target *receiver
+	source *platform
+	calls  *clock
+	pushes *pusher
+	extra  int // rows that are not of pushes
+}
+
+// loadLimit is how many calls of the platform are allowed in loadPer.
+const loadLimit, loadPer = 50, 6 * time.Second
+
+// newClusterLoad begins the load; where nodes find each other is as in startTestCluster,
+// and nil is without anything between them.
+func newClusterLoad(t *testing.T, address func(from, to int) (string, int)) *clusterLoad {
+	l := &clusterLoad{target: newReceiver(t), source: newPlatform(t, 10_000_000, 100), calls: &clock{}}
+	l.source.hook(l.calls.note, nil)
+	files := map[string]string{
 		".env":        "ACME_HOOK=0123456789abcdef0123456789abcdef\n",
-		"acme.yaml":   fmt.Sprintf("version: 1\nsource:\n  webhook: {path: \"/hooks/acme-${ACME_HOOK}\", content: json}\nkey: [id]\nfields: {id: id, name: name}\nsinks:\n  - webhook: {url: %q, concurrency: 4}\n", target.URL),
-		"globex.yaml": fmt.Sprintf("version: 1\nsource:\n  gevme: {event: \"1\", base_url: %q, page_size: 100}\n  rate: %d/6s\nfields: {id: string(id)}\nsinks:\n  - csv: {path: globex.csv}\n", source.URL, limit),
-	})
-	asking := make(chan struct{})
-	var asks sync.WaitGroup
-	asks.Go(func() { // whoever is there, for a pull
+		"acme.yaml":   fmt.Sprintf("version: 1\nsource:\n  webhook: {path: \"/hooks/acme-${ACME_HOOK}\", content: json}\nkey: [id]\nfields: {id: id, name: name}\nsinks:\n  - webhook: {url: %q, concurrency: 4}\n", l.target.URL),
+		"globex.yaml": fmt.Sprintf("version: 1\nsource:\n  gevme: {event: \"1\", base_url: %q, page_size: 100}\n  rate: %d/6s\nfields: {id: string(id)}\nsinks:\n  - csv: {path: globex.csv}\n", l.source.URL, loadLimit),
+	}
+	if address == nil {
+		l.testCluster = newTestCluster(t, files)
+	} else {
+		l.testCluster = startTestCluster(t, files, address)
+	}
+	asking, ended := make(chan struct{}), make(chan struct{})
+	go func() { // whoever is there, for a pull
+		defer close(ended)
 		for i := 0; ; i++ {
 			select {
 			case <-asking:
 				return
 			case <-time.After(200 * time.Millisecond):
-				_ = c.nodes[i%3].api("POST", "mappings/globex/run", nil)
+				_ = l.nodes[i%3].api("POST", "mappings/globex/run", nil)
 			}
 		}
+	}()
+	t.Cleanup(func() { close(asking); <-ended })
+	l.pushes = l.push(3)
+	eventually(t, "what is pushed is delivered, and what is asked for is pulled", func() bool {
+		return l.target.count() > 100 && l.calls.count() > loadLimit/2
 	})
-	defer asks.Wait()
-	defer close(asking)
-	pushes := c.push(4)
-	eventually(t, "what is pushed is delivered, and what is asked for is pulled", func() bool { return target.count() > 100 && calls.count() > limit/2 })
-	for i := range kills {
-		time.Sleep(between) // the load between two kills
-		mapping := []string{"acme", "globex"}[i%2]
-		n := c.holder(mapping)
-		killed := time.Now()
-		c.kill(n)
-		acked, called := pushes.acked.Load(), calls.count()
-		eventually(t, "a push is taken again", func() bool { return pushes.acked.Load() > acked+4 })
-		said := fmt.Sprintf("%s was killed, which worked for %s: pushes taken again after %.1f s", n.name, mapping, time.Since(killed).Seconds())
-		c.start(n)
-		// what was on its way may arrive still; what is pushed from now on needs another node
-		acked = pushes.acked.Load()
-		eventually(t, "it is delivered again", func() bool { return target.has(acked + 20) })
-		said += fmt.Sprintf(", delivered after %.1f s", time.Since(killed).Seconds())
-		eventually(t, "it is pulled again", func() bool { return calls.count() > called+10 })
-		t.Logf("%s, pulled after %.1f s", said, time.Since(killed).Seconds())
-		eventually(t, n.name+" is back", func() bool { return c.ready(n) })
-	}
-	acked := pushes.end()
-	eventually(t, "everything arrives", func() bool { return target.count() >= acked })
-	target.mu.Lock()
-	defer target.mu.Unlock()
+	return l
+}
+
+// back waits until a row is delivered and the platform is called, by others than before,
+// and returns how long after begin that was.
+func (l *clusterLoad) back(begin time.Time, row string) (delivered, pulled time.Duration) {
+	l.Helper()
+	called := l.calls.count()
+	eventually(l.T, "it is delivered and pulled again", func() bool {
+		if delivered == 0 && l.target.has(row) {
+			delivered = time.Since(begin)
+		}
+		if pulled == 0 && l.calls.count() > called+4 {
+			pulled = time.Since(begin)
+		}
+		return delivered > 0 && pulled > 0
+	})
+	return delivered, pulled
+}
+
+// verify ends the load after so many interruptions, and says what became of it.
+func (l *clusterLoad) verify(interruptions int) {
+	l.Helper()
+	acked := l.pushes.end()
+	eventually(l.T, "everything arrives", func() bool { return l.target.count() >= acked+l.extra })
+	l.target.mu.Lock()
+	defer l.target.mu.Unlock()
 	lost, doubled := 0, 0
 	for i := range acked {
-		switch n := len(target.rows[fmt.Sprint("p", i)]); {
+		switch n := len(l.target.rows[fmt.Sprint("p", i)]); {
 		case n == 0:
 			lost++
 		case n > 1:
 			doubled++
 		}
 	}
-	t.Logf("acked %d (after %d tries that were not taken), lost %d, doubled %d; %d came again with their key; worst window %d of %d calls",
-		acked, pushes.again.Load(), lost, doubled, target.repeated, calls.worst(per), limit)
-	_, twice := source.counts()
-	t.Logf("%d of %d calls were made twice", len(twice), calls.count())
-	if len(twice) > 10*kills {
-		t.Errorf("%d calls were made again: what a dead node had fetched was lost", len(twice))
+	l.Logf("acked %d (after %d tries that were not taken), lost %d, doubled %d; %d came again with their key; worst window %d of %d calls",
+		acked, l.pushes.again.Load(), lost, doubled, l.target.repeated, l.calls.worst(loadPer), loadLimit)
+	_, twice := l.source.counts()
+	l.Logf("%d of %d calls were made twice", len(twice), l.calls.count())
+	if len(twice) > 10*interruptions {
+		l.Errorf("%d calls were made again: what another node had fetched was lost", len(twice))
 	}
-	if lost > 0 || doubled > 0 || calls.worst(per) > limit {
-		t.Errorf("lost %d, doubled %d, worst window %d of %d", lost, doubled, calls.worst(per), limit)
+	if lost > 0 || doubled > 0 || l.calls.worst(loadPer) > loadLimit {
+		l.Errorf("lost %d, doubled %d, worst window %d of %d", lost, doubled, l.calls.worst(loadPer), loadLimit)
 	}
+}
+
+func TestClusterLosesNodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three nodes are started, and two of them killed")
+	}
+	t.Parallel()
+	kills, between := 2, time.Second
+	if os.Getenv("PIPELINE_CRASH") == "full" {
+		kills, between = 30, 15*time.Second
+	}
+	l := newClusterLoad(t, nil)
+	for i := range kills {
+		time.Sleep(between) // the load between two kills
+		mapping := []string{"acme", "globex"}[i%2]
+		n := l.holder(mapping)
+		killed := time.Now()
+		l.kill(n)
+		acked := l.pushes.acked.Load()
+		eventually(t, "a push is taken again", func() bool { return l.pushes.acked.Load() > acked+4 })
+		taken := time.Since(killed)
+		l.start(n)
+		// what was on its way may arrive still; what is pushed from now on needs another node
+		delivered, pulled := l.back(killed, fmt.Sprint("p", l.pushes.acked.Load()+20))
+		t.Logf("%s was killed, which worked for %s: pushes taken again after %.1f s, delivered after %.1f s, pulled after %.1f s",
+			n.name, mapping, taken.Seconds(), delivered.Seconds(), pulled.Seconds())
+		eventually(t, n.name+" is back", func() bool { return l.ready(n) })
+	}
+	l.verify(kills)
 }

@@ -52,7 +52,7 @@ func (f *engineFlags) add(cmd *cobra.Command) {
 
 // config is the engine that the flags name, kept in dir where it is kept here.
 func (f engineFlags) config(dir string, log *slog.Logger) (jetstream.Config, error) {
-	c := jetstream.Config{Dir: dir, Log: log}
+	c := jetstream.Config{Dir: dir, Log: log, Version: version()}
 	switch {
 	case f.nats != "" && f.cluster != "":
 		return c, usage("--nats is a cluster that exists and --cluster is one of our own: say one of them")

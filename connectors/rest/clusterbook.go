@@ -89,7 +89,9 @@ func (b *clusterBook) reserve(ctx context.Context, now time.Time, limits []pipel
 		if ok, again, err := b.book(ctx, limits); !ok || err != nil {
 			return 0, false, again, err
 		}
-		now = time.Now()
+		if now = time.Now(); !now.Before(b.until) {
+			return 0, false, now, nil // it took as long as the block lives: the others do not count on its calls any more
+		}
 	}
 	own, ok, again := b.ring.reserve(now, limits, b.holder)
 	if !ok {

@@ -3,6 +3,8 @@ package rest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +91,87 @@ func TestLimitHoldsOverMachines(t *testing.T) {
 			wg.Wait()
 			if most := seen.most(per); most > n {
 				rt.Errorf("%d calls in %v, the limit is %d", most, per, n)
+			}
+		})
+	})
+}
+
+// cutValues are the values as a machine sees them that is now and then cut off from
+// the others, or stopped for a while: what it asks takes long, and what is stored
+// then may be stored at any moment of that, and be told or not.
+type cutValues struct {
+	Values
+	random *rand.Rand
+}
+
+var errCut = errors.New("the others cannot be reached")
+
+func (c cutValues) Get(ctx context.Context, name string) ([]byte, uint64, error) {
+	if c.stall(4) {
+		return nil, 0, errCut
+	}
+	defer c.stall(8)
+	return c.Values.Get(ctx, name)
+}
+
+func (c cutValues) Put(ctx context.Context, name string, value []byte, revision uint64) (bool, error) {
+	if c.stall(4) {
+		return false, errCut
+	}
+	ok, err := c.Values.Put(ctx, name, value, revision)
+	if c.stall(4) {
+		return false, errCut
+	}
+	return ok, err
+}
+
+// stall takes up to 20 s, once in so many times, and reports whether that is the end.
+func (c cutValues) stall(once int) bool {
+	if c.random.IntN(once) > 0 {
+		return false
+	}
+	time.Sleep(time.Duration(c.random.IntN(20_000)) * time.Millisecond)
+	return c.random.IntN(2) == 0
+}
+
+// However long the others do not answer, and whatever of that was stored, no window
+// holds more than the limit.
+func TestLimitHoldsWhereMachinesAreCutOff(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 50).Draw(rt, "calls")
+		per := time.Duration(rapid.IntRange(2, 60).Draw(rt, "seconds")) * time.Second
+		machines := rapid.IntRange(2, 4).Draw(rt, "machines")
+		took := time.Duration(rapid.IntRange(0, 2000).Draw(rt, "ms a call")) * time.Millisecond
+		seed := rapid.Uint64().Draw(rt, "seed")
+		limits := []pipeline.Limit{{Rate: pipeline.Rate{Calls: n, Per: per}, Concurrency: 4}}
+		synctest.Test(t, func(*testing.T) {
+			values, seen := newMemoryValues(time.Millisecond), &arrivals{}
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+			defer cancel()
+			var wg sync.WaitGroup
+			for i := range machines {
+				cut := cutValues{values, rand.New(rand.NewPCG(seed, uint64(i)))}
+				b := newBudget(newClusterBook(&memoryBook{}, cut, budgetKey{"gevme", "https://example.com", "acme"}))
+				wg.Go(func() {
+					for ctx.Err() == nil {
+						s, _, err := b.wait(ctx, limits, func(time.Time) {})
+						if err != nil {
+							time.Sleep(time.Second)
+							continue
+						}
+						time.Sleep(took / 2)
+						seen.add()
+						time.Sleep(took - took/2)
+						_ = b.answered(s, true)
+					}
+				})
+			}
+			wg.Wait()
+			if most := seen.most(per); most > n {
+				rt.Errorf("%d calls in %v, the limit is %d", most, per, n)
+			}
+			if len(seen.times) == 0 {
+				rt.Error("nothing was called")
 			}
 		})
 	})

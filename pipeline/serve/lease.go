@@ -25,6 +25,9 @@ const (
 	leaseOver  = 10 * time.Second
 )
 
+// sourceLease and what names a credential is the lease of those who pull with it.
+const sourceLease = "source."
+
 // errLeaseLost is why the context of a holder ends.
 var errLeaseLost = errors.New("the lease could not be renewed: another node may take over")
 
@@ -41,6 +44,13 @@ type leases struct {
 	count  int                      // leases that were asked for
 	here   map[string]chan struct{} // has something while a lease is held, where nobody else is
 	shared map[string]*sharedLease
+	seen   map[string]sighting
+}
+
+// sighting is a lease as this process has seen it last, and since when it is so.
+type sighting struct {
+	revision uint64
+	since    time.Time
 }
 
 // lease is the value of a lease.
@@ -106,23 +116,64 @@ type held struct {
 // take waits until the lease is ours.
 func (l *leases) take(ctx context.Context, name string) (*held, error) {
 	h := &held{leases: l, name: name, id: l.newID()}
-	var seen uint64 // the revision, and since when it is the same
-	var since time.Time
 	for {
-		entry, err := l.engine.Get(ctx, engine.Leases, name)
+		entry, silent, err := l.look(ctx, name)
 		free := errors.Is(err, engine.ErrNoValue)
-		if err == nil && (since.IsZero() || entry.Revision != seen) {
-			seen, since = entry.Revision, time.Now()
-		}
-		if free || err == nil && (time.Since(since) >= leaseOver || h.own(entry)) {
+		if free || err == nil && (silent >= leaseOver || h.own(entry)) {
 			if err = h.put(ctx, entry.Revision, number(entry)+1); err == nil {
 				return h, nil
 			}
 		}
-		if err := pause(ctx, leaseRenew); err != nil {
+		wait := leaseRenew
+		if err == nil {
+			wait = min(wait, leaseOver-silent)
+		}
+		if err := pause(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// look reads a lease, and says for how long at least nothing has changed in it.
+func (l *leases) look(ctx context.Context, name string) (entry engine.Entry, silent time.Duration, err error) {
+	entry, err = l.engine.Get(ctx, engine.Leases, name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if errors.Is(err, engine.ErrNoValue) {
+		delete(l.seen, name)
+	}
+	if err != nil {
+		return entry, 0, err
+	}
+	at, known := l.seen[name]
+	if !known || at.revision != entry.Revision {
+		if l.seen == nil {
+			l.seen = map[string]sighting{}
+		}
+		at = sighting{entry.Revision, time.Now()}
+		l.seen[name] = at
+	}
+	return entry, time.Since(at.since), nil
+}
+
+// watch looks at leases before they are wanted: who takes one lease of a process that
+// died, and needs another one of its, would wait for the silence of both, one after
+// the other.
+func (l *leases) watch(ctx context.Context, names func() []string) {
+	for pause(ctx, leaseRenew) == nil {
+		for _, name := range names() {
+			if !l.sharing(name) {
+				_, _, _ = l.look(ctx, name) // what it saw is kept for take
+			}
+		}
+	}
+}
+
+// sharing reports whether this process has a shared lease of that name, or waits for it.
+func (l *leases) sharing(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shared[name] != nil
 }
 
 // newID tells those apart who ask for leases, in this process as well.

@@ -219,3 +219,37 @@ func TestSharedLease(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// Who takes over from a process that died gets both of its leases at once: the one
+// that it waited for, and the one that it watched until then.
+func TestWatchedLeaseIsTakenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := enginetest.NewMemory()
+		dies := &flaky{Engine: shared, random: rand.New(rand.NewPCG(1, 1))}
+		a, b := &leases{engine: dies, holder: "a"}, &leases{engine: shared, holder: "b"}
+		var all sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		all.Go(func() {
+			_ = a.hold(ctx, "mapping.x", func(ctx context.Context) error {
+				return a.share(ctx, "source.x", func(ctx context.Context) error { <-ctx.Done(); return nil })
+			})
+		})
+		synctest.Wait()
+		var died time.Time
+		time.AfterFunc(31*time.Second, func() { dies.set("fail"); died = time.Now() })
+		all.Go(func() { b.watch(ctx, func() []string { return []string{"source.x"} }) })
+		err := b.hold(t.Context(), "mapping.x", func(ctx context.Context) error {
+			return b.share(ctx, "source.x", func(context.Context) error {
+				if took := time.Since(died); took < leaseStop-leaseRenew || took > leaseOver+leaseRenew {
+					t.Errorf("both leases are taken after %v, want at most %v", took, leaseOver+leaseRenew)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		cancel()
+		all.Wait()
+	})
+}

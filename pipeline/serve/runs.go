@@ -45,7 +45,7 @@ func (w *worker) do(ctx, stop context.Context, j *job) error {
 	if j.trigger == ByPush || j.mapping.Credential == "" {
 		return w.run(ctx, j)
 	}
-	err = w.service.leases.share(ctx, "source."+j.mapping.Credential, func(ctx context.Context) error { return w.run(ctx, j) })
+	err = w.service.leases.share(ctx, sourceLease+j.mapping.Credential, func(ctx context.Context) error { return w.run(ctx, j) })
 	if errors.Is(err, errLeaseLost) && ctx.Err() == nil {
 		return nil // of the credential: the job is due still
 	}

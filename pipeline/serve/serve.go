@@ -98,6 +98,18 @@ func New(c Config) *Service {
 	}
 }
 
+// sources are the leases of the credentials that mappings pull with.
+func (s *Service) sources() []string {
+	var all []string
+	for _, m := range s.Mappings() {
+		if m.Credential != "" {
+			all = append(all, sourceLease+m.Credential)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // lookEvery is how often the folder is looked at.
 const lookEvery = 2 * time.Second
 
@@ -110,6 +122,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer cut()
 	if !s.c.Alone {
 		s.working.Go(func() { s.tell(ctx) })
+		s.working.Go(func() { s.leases.watch(ctx, s.sources) })
 	}
 	for first := true; ctx.Err() == nil; first = false {
 		changes, err := s.files.look(first)

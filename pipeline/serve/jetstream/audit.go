@@ -47,7 +47,8 @@ type Report struct {
 // NodeReport is what a node saw of its own copy.
 type NodeReport struct {
 	Node    string       `json:"node"`
-	Version string       `json:"version"`
+	Version string       `json:"version"`           // of the engine
+	Program string       `json:"program,omitempty"` // of pipeline
 	At      time.Time    `json:"at"`
 	Streams []CopyReport `json:"streams"`
 }
@@ -118,6 +119,7 @@ func (e *Engine) audit(ctx context.Context, before time.Time, most int64) (Repor
 		if others, err = e.told(ctx, here.Node); err != nil {
 			return r, err
 		}
+		e.versions.look(e.log, here, others)
 	}
 	r.Nodes = append([]NodeReport{here}, others...)
 	slices.SortFunc(r.Nodes, func(a, b NodeReport) int { return cmp.Compare(a.Node, b.Node) })
@@ -129,7 +131,7 @@ func (e *Engine) audit(ctx context.Context, before time.Time, most int64) (Repor
 
 // look is what this node has.
 func (e *Engine) look(ctx context.Context, before time.Time, most int64) (NodeReport, int64, error) {
-	n := NodeReport{Node: e.name(), Version: server.VERSION, At: time.Now().UTC()}
+	n := NodeReport{Node: e.name(), Version: server.VERSION, Program: e.config.Version, At: time.Now().UTC()}
 	info, err := e.server.Jsz(&server.JSzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true})
 	if err != nil {
 		return n, 0, err
@@ -338,12 +340,13 @@ func (e *Engine) judge(r *Report, before Report) {
 // compare says how the copies of the nodes differ.
 func (e *Engine) compare(r Report) []string {
 	var all []string
+	here := NodeReport{Node: e.name(), Version: server.VERSION, Program: e.config.Version}
 	for _, n := range r.Nodes {
 		if r.At.Sub(n.At) > silent {
 			all = append(all, fmt.Sprintf("node %s has not looked at its copy since %s: is it running?", n.Node, n.At.Format(time.DateTime)))
 		}
-		if n.Version != server.VERSION {
-			all = append(all, fmt.Sprintf("node %s runs version %s of the engine and %s runs %s: bring all nodes to the same version of pipeline", n.Node, n.Version, e.name(), server.VERSION))
+		if difference := otherVersion(n, here); difference != "" {
+			all = append(all, difference)
 		}
 	}
 	for _, p := range e.config.Peers {

@@ -129,6 +129,7 @@ func (c Config) addCluster(o *server.Options) error {
 		NoAdvertise:    true, // all nodes are named, and reached by that name
 		TLSConfig:      config,
 		TLSTimeout:     tlsSeconds,
+		PingInterval:   pingNodes,
 		ConnectRetries: -1,
 	}
 	for _, p := range c.Peers {

@@ -111,6 +111,31 @@ func beChild(text string) error {
 			_, _ = fmt.Fprint(w, info.Cluster.Leader)
 		}
 	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s, err := e.Status(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(s)
+	})
+	mux.HandleFunc("GET /value", func(w http.ResponseWriter, r *http.Request) {
+		entry, err := e.Get(r.Context(), engine.Leases, "one")
+		if err != nil && !errors.Is(err, engine.ErrNoValue) {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprint(w, entry.Revision)
+	})
+	mux.HandleFunc("GET /change", func(w http.ResponseWriter, r *http.Request) {
+		was, _ := strconv.ParseUint(r.FormValue("revision"), 10, 64)
+		now, err := e.Put(r.Context(), engine.Leases, "one", []byte(r.FormValue("by")), was)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprint(w, now)
+	})
 	mux.HandleFunc("GET /audit", func(w http.ResponseWriter, r *http.Request) {
 		report, err := e.Audit(r.Context())
 		if err != nil {

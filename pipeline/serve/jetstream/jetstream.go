@@ -38,6 +38,8 @@ type Config struct {
 	Log  *slog.Logger // what the server says; nil is nowhere
 	Most map[engine.Log]int64
 
+	Version string // of the program, which the nodes compare
+
 	Node  string // which of Peers this process is
 	Peers []Peer
 	TLS   TLS // between nodes; without it there is no cluster
@@ -75,11 +77,13 @@ type Engine struct {
 	closed atomic.Bool
 	opened time.Time
 
-	audits   sync.WaitGroup // the minute's audit
-	stop     context.CancelFunc
-	auditing sync.Mutex // one at a time
-	blocks   blocks     // those of the store that were read and are right
-	last     atomic.Pointer[Report]
+	audits         sync.WaitGroup     // the minute's audit
+	stopNeighbours context.CancelFunc // nil: nobody looks for other nodes
+	stop           context.CancelFunc
+	auditing       sync.Mutex // one at a time
+	blocks         blocks     // those of the store that were read and are right
+	last           atomic.Pointer[Report]
+	versions       versions // what was said of them
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -90,7 +94,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{config: c, mode: c.Mode(), log: c.Log, news: news{topic: map[string]chan struct{}{}}, opened: time.Now()}
+	e := &Engine{config: c, mode: c.Mode(), log: c.Log, news: news{topic: map[string]chan struct{}{}}, opened: time.Now(), versions: versions{}}
 	e.space = space{dir: c.Dir, look: c.disk}
 	defer func() {
 		if err != nil {
@@ -249,6 +253,9 @@ func (e *Engine) Close(context.Context) error {
 	if e.stop != nil {
 		e.stop()
 		e.audits.Wait()
+	}
+	if e.stopNeighbours != nil {
+		e.stopNeighbours()
 	}
 	if e.server != nil {
 		e.stepDown()

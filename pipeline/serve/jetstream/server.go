@@ -45,6 +45,9 @@ func (e *Engine) serve() error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	said := &serverLog{log: e.log}
+	if e.mode == Cluster {
+		said.neighbours = newNeighbours(c)
+	}
 	e.server.SetLoggerV2(said, false, false, false)
 	e.server.Start()
 	if e.mode == Cluster {
@@ -57,6 +60,11 @@ func (e *Engine) serve() error {
 	}
 	if !e.server.ReadyForConnections(startWithin) {
 		return fmt.Errorf("start the engine in %s: %w", c.Dir, said.why())
+	}
+	if said.neighbours != nil {
+		var ctx context.Context
+		ctx, e.stopNeighbours = context.WithCancel(context.Background())
+		go said.neighbours.watch(ctx, e.server)
 	}
 	if !e.server.JetStreamEnabled() {
 		return fmt.Errorf("start the store in %s: %w", c.Dir, said.why())
@@ -111,7 +119,8 @@ func (e *Engine) stepDown() {
 // serverLog gives what the server says to the log of serve. The server reports what
 // it does at start as notices, which are details here.
 type serverLog struct {
-	log *slog.Logger
+	log        *slog.Logger
+	neighbours *neighbours // nil: there are none
 
 	mu   sync.Mutex
 	last string // what was wrong
@@ -133,6 +142,9 @@ func (l *serverLog) say(level slog.Level, format string, args []any) {
 		l.mu.Lock()
 		l.last = text
 		l.mu.Unlock()
+	}
+	if l.neighbours != nil && l.neighbours.hears(text) {
+		level = slog.LevelDebug
 	}
 	l.log.Log(context.Background(), level, "engine: "+text)
 }

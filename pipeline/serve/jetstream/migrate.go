@@ -62,11 +62,48 @@ func Migrate(ctx context.Context, dir string, to *Engine, told func(messages uin
 	if err := errors.Join(err, from.Close(ctx)); err != nil {
 		return done, err
 	}
+	if err := to.catchUp(ctx); err != nil {
+		return done, err
+	}
 	if _, err := to.Audit(ctx); err != nil {
 		return done, err
 	}
 	return done, writeMarker(dir, marker{Mode: moved, Node: to.name(), Shards: shards})
 }
+
+// catchUp waits until this node has what most nodes have, for a while: then the others
+// have it.
+func (e *Engine) catchUp(ctx context.Context) error {
+	if e.mode != Cluster {
+		return nil
+	}
+	for end := time.Now().Add(catchUpWithin); time.Now().Before(end); {
+		here, _, err := e.look(ctx, time.Time{}, 0)
+		if err != nil {
+			return err
+		}
+		behind := false
+		for _, s := range streams() {
+			info, err := e.info(ctx, s)
+			if err != nil {
+				return err
+			}
+			c, ok := here.stream(s.name)
+			behind = behind || !ok || c.Last < info.State.LastSeq
+		}
+		if !behind {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+const catchUpWithin = 30 * time.Second
 
 // CanMigrate says why the store in dir cannot be moved.
 func CanMigrate(dir string) error {

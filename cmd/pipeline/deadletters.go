@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,6 +177,9 @@ func (a *app) deadLetters(ctx context.Context, c checked, f runFlags, d deadFlag
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"mapping": c.plan.Name(), "open": len(dead), "dead": append([]history.DeadEntry{}, dead...)})
 	}
 	if len(dead) == 0 {
+		if names := c.plan.SinkNames(); d.sink != "" && !slices.Contains(names, d.sink) {
+			return usage("%s has no sink %q, and none of that name has given up a delivery; it has %s", c.plan.Name(), d.sink, strings.Join(names, ", "))
+		}
 		return a.noDead(ctx, s, c)
 	}
 	return a.printDead(c, dead)

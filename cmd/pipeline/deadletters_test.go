@@ -133,6 +133,9 @@ func TestServeDelivers(t *testing.T) {
 	if got.has("msg_two") {
 		t.Error("what was dropped was delivered")
 	}
+	if text := says(exitWrong, "--deliveries", "--sink", "webhok"); !strings.Contains(text, `acme has no sink "webhok", and none of that name has given up a delivery; it has webhook`) {
+		t.Errorf("a sink that there is not gets %s", text)
+	}
 	if code := s.stop(); code != 0 {
 		t.Errorf("serve ends with %d: %s", code, s.stderr)
 	}

@@ -136,6 +136,10 @@ func (l *serverLog) why() error {
 	return errors.New(l.last)
 }
 
+// madeAnew is said at each start of what was not closed: an index of the store is made
+// again from the store.
+const madeAnew = "TTL state is outdated; attempting to recover"
+
 func (l *serverLog) say(level slog.Level, format string, args []any) {
 	text := strings.TrimSpace(fmt.Sprintf(format, args...))
 	if level >= slog.LevelError {
@@ -143,7 +147,7 @@ func (l *serverLog) say(level slog.Level, format string, args []any) {
 		l.last = text
 		l.mu.Unlock()
 	}
-	if l.neighbours != nil && l.neighbours.hears(text) {
+	if l.neighbours != nil && l.neighbours.hears(text) || strings.Contains(text, madeAnew) {
 		level = slog.LevelDebug
 	}
 	l.log.Log(context.Background(), level, "engine: "+text)

@@ -280,7 +280,7 @@ type shipment struct {
 // through gives pages to one row sink, and yields them when they were answered.
 func (r *run) through(ctx context.Context, g *errgroup.Group, s *rowSink, in <-chan *job) <-chan *job {
 	out := make(chan *job)
-	a := &answers{run: r, sink: s, out: out, sent: make(chan *shipment, 1), answered: make(chan *shipment, s.waiting), recorded: make(chan struct{}, 1), stop: make(chan struct{})}
+	a := &answers{run: r, sink: s, out: out, sent: make(chan *shipment, s.waiting), answered: make(chan *shipment, s.waiting), recorded: make(chan struct{}, 1), stop: make(chan struct{})}
 	g.Go(func() error {
 		defer close(a.sent)
 		for {

@@ -8,6 +8,7 @@ package webhook
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,6 +28,7 @@ const (
 	maxIdle      = 90 * time.Second // that it is kept without a request
 	trusted      = time.Second      // within it, a quick look tells whether an idle one is still open
 	maxHead      = 64 << 10         // bytes of an answer before its body
+	readAtOnce   = 32 << 10         // bytes of a body that the system of a receiver takes before it reads any
 	headGrace    = 50 * time.Millisecond
 )
 
@@ -221,27 +223,54 @@ func (c *connection) unwatch() {
 	}
 }
 
-// exchange writes a request and reads the head of the answer.
+// exchange writes a request and reads the head of the answer. It reads while it
+// writes a long one: a receiver may refuse it, and read no further.
 func (c *connection) exchange(r *http.Request) (*http.Response, error) {
 	c.head = maxHead
-	written := r.Write(c.out)
-	if written == nil {
-		written = c.out.Flush()
+	if r.ContentLength <= readAtOnce {
+		written := c.write(r)
+		return c.answer(r, func() error { return written })
 	}
-	if written != nil {
+	wrote := make(chan error, 1)
+	go func() { wrote <- c.write(r) }()
+	return c.answer(r, func() error {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(headGrace)) // without, the context ends it
+		written := <-wrote
+		if written == nil {
+			written = c.conn.SetWriteDeadline(time.Time{})
+		}
+		return written
+	})
+}
+
+// write writes a request.
+func (c *connection) write(r *http.Request) error {
+	err := r.Write(c.out)
+	if err == nil {
+		err = c.out.Flush()
+	}
+	if err != nil {
 		// it may have answered before it had read everything
 		_ = c.conn.SetReadDeadline(time.Now().Add(headGrace)) // without, the context ends it
 	}
+	return err
+}
+
+// answer reads the head of the answer to r. written ends the writing of r, and is
+// what came of it.
+func (c *connection) answer(r *http.Request, written func() error) (*http.Response, error) {
 	for {
 		response, err := http.ReadResponse(c.in, r)
-		switch {
-		case err != nil && written != nil:
-			return nil, written
-		case err != nil:
+		if err != nil {
+			if failed := written(); errors.Is(err, os.ErrDeadlineExceeded) { // of write
+				err = cmp.Or(failed, err)
+			}
 			return nil, err
-		case response.StatusCode >= 200 || response.StatusCode == http.StatusSwitchingProtocols:
+		}
+		if response.StatusCode >= 200 || response.StatusCode == http.StatusSwitchingProtocols {
 			c.head = -1
-			response.Close = response.Close || written != nil
+			failed := written()
+			response.Close = response.Close || failed != nil
 			return response, nil
 		}
 	}
@@ -253,10 +282,14 @@ func (c *connection) alive() bool {
 	if !c.idle.Stop() || c.ctx != nil && c.ctx.Err() != nil {
 		return false // it is closed
 	}
+	wait := time.Millisecond
 	if time.Since(c.used) < trusted && c.in.Buffered() == 0 && (c.wire == nil || c.wire.silent()) {
-		return true
+		if _, secure := c.conn.(*tls.Conn); !secure {
+			return true
+		}
+		wait = 0 // TLS may have read more than the answer: that is looked at, and no more of the socket
 	}
-	if c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+	if c.conn.SetReadDeadline(time.Now().Add(wait)) != nil {
 		return false
 	}
 	c.head = maxHead

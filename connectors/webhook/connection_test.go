@@ -3,6 +3,7 @@ package webhook
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -268,6 +269,156 @@ func TestAnswerBeforeTheEnd(t *testing.T) {
 	if err == nil && got.status != http.StatusRequestEntityTooLarge || err != nil && faultWords(err, p) != "the connection was closed without an answer" {
 		t.Errorf("got %d, %v", got.status, err) // a reset may overtake the answer
 	}
+}
+
+// TestRefusedUnread: a receiver may answer a long body, read no further, and keep
+// the connection.
+func TestRefusedUnread(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		conn, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = http.ReadRequest(bufio.NewReaderSize(conn, 16))
+		fmt.Fprint(conn, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+		<-t.Context().Done()
+	}()
+	p, errs := compile(decoded(pipeline.Options{"url": "http://" + server.Addr().String()}))
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	w := newWriter(p, func() http.RoundTripper { return newConnection(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+	defer w.end()
+	got, err := w.send(t.Context(), p.url, "id", make([]byte, 64<<20))
+	if err != nil || got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d, %v", got.status, err)
+	}
+	if w.http.(*connection).conn != nil {
+		t.Error("it is used again, in the midst of a request")
+	}
+}
+
+// TestHungUp: a receiver that says that there will be no answer, and reads no
+// further, is not waited for.
+func TestHungUp(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		conn, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.(*net.TCPConn).CloseWrite()
+		<-t.Context().Done()
+	}()
+	p, errs := compile(decoded(pipeline.Options{"url": "http://" + server.Addr().String()}))
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	w := newWriter(p, func() http.RoundTripper { return newConnection(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+	defer w.end()
+	if _, err = w.send(t.Context(), p.url, "id", make([]byte, 64<<20)); err == nil || faultWords(err, p) != "the connection was closed without an answer" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLongBodies: they go over one connection as well, also behind an early hint.
+func TestLongBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{texts: func(int) []string { return []string{early, taken, chunked} }}
+		w := connected(t, h)
+		for range 3 {
+			if got, err := w.send(t.Context(), w.url, "id", make([]byte, 1<<20)); err != nil || string(got.text) != "ok" {
+				t.Errorf("got %q, %v", got.text, err)
+			}
+			time.Sleep(2 * headGrace) // no deadline is left
+		}
+		if h.dials != 1 || len(h.read) != 3 {
+			t.Errorf("%d connections, %d requests", h.dials, len(h.read))
+		}
+		w.end()
+	})
+}
+
+// together sends what was written when the next is read.
+type together struct {
+	net.Conn
+	out *bufio.Writer
+}
+
+func (c together) Write(p []byte) (int, error) { return c.out.Write(p) }
+
+func (c together) Read(p []byte) (int, error) {
+	if err := c.out.Flush(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// TestUnaskedAnswer: what a receiver says beyond an answer is not taken for the
+// answer to the next request, also where TLS has read both at once.
+func TestUnaskedAnswer(t *testing.T) {
+	certified := httptest.NewTLSServer(nil)
+	defer certified.Close()
+	h := &host{texts: func(int) []string { return []string{taken, taken} }}
+	p, errs := compile(decoded(pipeline.Options{"url": address}))
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	c := newConnection(p, nil)
+	c.open = func(ctx context.Context) (net.Conn, error) {
+		here, err := net.Dial("tcp", server.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		there, err := server.Accept()
+		if err != nil {
+			return nil, err
+		}
+		h.dials++
+		go func() {
+			secure := tls.Server(together{there, bufio.NewWriterSize(there, 64<<10)}, certified.TLS)
+			h.serve(twice{secure}, h.texts(h.dials))
+		}()
+		roots := certified.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+		return secured(ctx, here, roots, "example.com", time.Minute)
+	}
+	w := newWriter(p, func() http.RoundTripper { return c }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+	defer w.end()
+	for range 3 {
+		if got, err := w.send(t.Context(), p.url, "id", []byte("row")); err != nil || got.status != 200 {
+			t.Errorf("got %d, %v", got.status, err)
+		}
+	}
+	if h.dials != 3 {
+		t.Errorf("%d connections", h.dials)
+	}
+}
+
+// twice says something that nobody asked for behind each answer.
+type twice struct{ net.Conn }
+
+func (c twice) Write(p []byte) (int, error) {
+	if n, err := c.Conn.Write(p); err != nil {
+		return n, err
+	}
+	_, err := io.WriteString(c.Conn, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+	return len(p), err
 }
 
 // TestSecureConnection: rows over TLS, on one connection, and a host that does not

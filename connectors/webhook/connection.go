@@ -55,6 +55,7 @@ type connection struct {
 	in   *bufio.Reader
 	out  *bufio.Writer
 	head int         // bytes that the head of an answer may still have; below 0: it is over
+	cut  bool        // the last request was not written to its end
 	used time.Time   // when the last answer ended
 	idle *time.Timer // closes conn when it was not used for long
 
@@ -163,7 +164,7 @@ func (c *connection) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // begin makes conn the connection.
 func (c *connection) begin(conn net.Conn) {
-	c.conn, c.wire = conn, wireOf(conn)
+	c.conn, c.wire, c.cut = conn, wireOf(conn), false
 	c.idle = time.AfterFunc(maxIdle, func() { _ = conn.Close() }) // a later request has another one
 	c.idle.Stop()
 	if c.in == nil {
@@ -262,15 +263,18 @@ func (c *connection) answer(r *http.Request, written func() error) (*http.Respon
 	for {
 		response, err := http.ReadResponse(c.in, r)
 		if err != nil {
-			if failed := written(); errors.Is(err, os.ErrDeadlineExceeded) { // of write
+			failed := written()
+			c.cut = failed != nil
+			if errors.Is(err, os.ErrDeadlineExceeded) { // of write
 				err = cmp.Or(failed, err)
 			}
 			return nil, err
 		}
-		if response.StatusCode >= 200 || response.StatusCode == http.StatusSwitchingProtocols {
+		if response.StatusCode/100 != 1 || response.StatusCode == http.StatusSwitchingProtocols {
 			c.head = -1
 			failed := written()
-			response.Close = response.Close || failed != nil
+			c.cut = failed != nil
+			response.Close = response.Close || c.cut
 			return response, nil
 		}
 	}
@@ -302,11 +306,15 @@ func (c *connection) alive() bool {
 // close closes the connection, if there is one.
 func (c *connection) close() {
 	c.unwatch()
-	if c.conn != nil {
-		c.idle.Stop()
-		_ = c.conn.Close() // everything that matters was read
-		c.conn = nil
+	if c.conn == nil {
+		return
 	}
+	c.idle.Stop()
+	if secure, ok := c.conn.(*tls.Conn); ok && c.cut {
+		_ = secure.NetConn().Close() // the goodbye of TLS would wait behind what nobody reads
+	}
+	_ = c.conn.Close() // everything that matters was read
+	c.conn = nil
 }
 
 // CloseIdleConnections is what http.Client calls.

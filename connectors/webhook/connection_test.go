@@ -98,15 +98,16 @@ func TestConnectionIsKept(t *testing.T) {
 		status       int
 		dials        int
 	}{
-		"kept":                  {taken, "ok", 200, 1},
-		"without a body":        {empty, "", 204, 1},
-		"in chunks":             {chunked, "ok", 200, 1},
-		"after an early hint":   {early, "ok", 200, 1},
-		"closed behind it":      {leaving, "ok", 200, 2},
-		"of HTTP/1.0":           {old, "ok", 200, 2},
-		"of another protocol":   {upgraded, "", 101, 2},
-		"with a body too long":  {long, strings.Repeat("x", maxAnswer), 200, 2},
-		"with more than it was": {taken + "HTTP/1.1 408 Request Timeout\r\n\r\n", "ok", 200, 2},
+		"kept":                   {taken, "ok", 200, 1},
+		"without a body":         {empty, "", 204, 1},
+		"in chunks":              {chunked, "ok", 200, 1},
+		"after an early hint":    {early, "ok", 200, 1},
+		"closed behind it":       {leaving, "ok", 200, 2},
+		"of HTTP/1.0":            {old, "ok", 200, 2},
+		"of another protocol":    {upgraded, "", 101, 2},
+		"with a body too long":   {long, strings.Repeat("x", maxAnswer), 200, 2},
+		"of a status unheard of": {"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n", "", 99, 1},
+		"with more than it was":  {taken + "HTTP/1.1 408 Request Timeout\r\n\r\n", "ok", 200, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -272,35 +273,56 @@ func TestAnswerBeforeTheEnd(t *testing.T) {
 }
 
 // TestRefusedUnread: a receiver may answer a long body, read no further, and keep
-// the connection.
+// the connection. Nobody waits for it, with TLS or without.
 func TestRefusedUnread(t *testing.T) {
-	server, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	certified := httptest.NewTLSServer(nil)
+	defer certified.Close()
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			server, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			if scheme == "https" {
+				server = tls.NewListener(server, certified.TLS)
+			}
+			go refuseUnread(t.Context(), server)
+			p, errs := compile(decoded(pipeline.Options{"url": scheme + "://" + server.Addr().String(), "timeout": int64(4)}))
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			c := newConnection(p, nil)
+			c.roots = certified.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			w := newWriter(p, func() http.RoundTripper { return c }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
+			defer w.end()
+			for range 3 {
+				began := time.Now()
+				got, err := w.send(t.Context(), p.url, "id", make([]byte, 64<<20))
+				if err != nil || got.status != http.StatusRequestEntityTooLarge {
+					t.Fatalf("got %d, %v", got.status, err)
+				}
+				if took := time.Since(began); took > p.timeout || c.conn != nil {
+					t.Fatalf("after %v the connection is closed: %v", took, c.conn == nil)
+				}
+			}
+		})
 	}
-	defer server.Close()
-	go func() {
+}
+
+// refuseUnread answers one request of each connection without reading its body.
+func refuseUnread(ctx context.Context, server net.Listener) {
+	for {
 		conn, err := server.Accept()
 		if err != nil {
 			return
 		}
-		defer conn.Close()
-		_, _ = http.ReadRequest(bufio.NewReaderSize(conn, 16))
-		fmt.Fprint(conn, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
-		<-t.Context().Done()
-	}()
-	p, errs := compile(decoded(pipeline.Options{"url": "http://" + server.Addr().String()}))
-	if errs != nil {
-		t.Fatal(errs)
-	}
-	w := newWriter(p, func() http.RoundTripper { return newConnection(p, nil) }, pipeline.SinkConfig{Mapping: "acme", Columns: people, World: &pipeline.World{}}).workers[0]
-	defer w.end()
-	got, err := w.send(t.Context(), p.url, "id", make([]byte, 64<<20))
-	if err != nil || got.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("got %d, %v", got.status, err)
-	}
-	if w.http.(*connection).conn != nil {
-		t.Error("it is used again, in the midst of a request")
+		go func() {
+			defer conn.Close()
+			_, _ = http.ReadRequest(bufio.NewReaderSize(conn, 16))
+			fmt.Fprint(conn, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+			<-ctx.Done()
+		}()
 	}
 }
 

@@ -295,9 +295,8 @@ func (r *run) beginPage(j *job) error {
 		return nil // the push was begun, and ends in this run
 	}
 	cut := rows >= maxPushedRows
-	for i := 0; i < len(j.out.entries) && !cut; i++ { // none where nobody looks for keys
-		// Only the next run finds the reject of this one, and closes it.
-		if cut, err = r.delivery.rejected.Has(j.out.entries[i].Key); err != nil {
+	if !cut {
+		if cut, err = r.closesReject(j); err != nil {
 			return err
 		}
 	}
@@ -310,6 +309,45 @@ func (r *run) beginPage(j *job) error {
 		return nil
 	}
 	return r.delivery.seen.Close()
+}
+
+// closesReject reports whether a push has a record that was rejected in this run, and
+// is not rejected again: only the next run finds that reject, and closes it. j is the
+// first piece of the push, and knows of rejects in no other.
+func (r *run) closesReject(j *job) (bool, error) {
+	if r.delivery.rejected.Len() == 0 {
+		return false, nil
+	}
+	again := map[int]bool{}
+	for i := range j.rejected {
+		again[j.rejected[i].item] = true
+	}
+	all := j.page
+	if all.whole != nil {
+		all = all.whole.page
+	}
+	for i := range all.Records {
+		if again[i] {
+			continue
+		}
+		if has, err := r.delivery.rejected.Has(r.plan.identityOf(&all.Records[i])); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+// noteRejected notes which records of a page a run of pushes rejects.
+func (r *run) noteRejected(j *job) error {
+	if r.push == nil {
+		return nil
+	}
+	for i := range j.rejected {
+		if _, err := r.delivery.rejected.Add(r.plan.identityOf(&j.page.Records[j.rejected[i].item])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endPushed works out how far a push run got that read what it should.

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"pipeline/pipeline/tape"
@@ -248,8 +247,7 @@ func (b *boundedInbox) Read(ctx context.Context, after, upTo uint64, yield func(
 	})
 }
 
-// pushRunSource reads the pushes of a run, each in pages of its own: Next says
-// which it is.
+// pushRunSource reads the pushes of a run, each in pages of its own.
 type pushRunSource struct {
 	push *Push
 	run  *pushRun
@@ -278,7 +276,7 @@ var errNextRun = errors.New("the next run begins with this push")
 
 // beginPage begins a push, or reports errNextRun. A key may come again with each
 // push: that is a change of its row.
-func (r *run) beginPage(j *job) error {
+func (r *run) beginPage(j *job) (err error) {
 	if r.push == nil {
 		return nil
 	}
@@ -287,10 +285,7 @@ func (r *run) beginPage(j *job) error {
 	if j.page.First > 0 { // a later piece of a page
 		return nil
 	}
-	seq, err := strconv.ParseUint(string(j.page.Next), 10, 64)
-	if err != nil {
-		return fmt.Errorf("a page of what was pushed says no place: %w", err)
-	}
+	seq := j.push()
 	if seq == r.push.page {
 		return nil // the push was begun, and ends in this run
 	}

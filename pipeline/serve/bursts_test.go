@@ -235,3 +235,24 @@ func TestBurstsCloseRejects(t *testing.T) {
 		})
 	}
 }
+
+// A push may hold more than is mapped at once, and a record that was rejected anywhere
+// in it.
+func TestBurstOfLongPushes(t *testing.T) {
+	long := func(n int, a string) string {
+		records := make([]string, n, n+1)
+		for i := range records {
+			records[i] = registration(fmt.Sprint(i), 1, "1")
+		}
+		return "[" + strings.Join(append(records, a), ",") + "]"
+	}
+	pushes := []string{long(10, registration("a", 1, "x")), long(6000, registration("a", 2, "2")), registration("a", 3, "3")}
+	want, got := mapPushes(t, burstMapping, pushes, 1, false), mapPushes(t, burstMapping, pushes, 9, true)
+	if got.Runs != 2 {
+		t.Errorf("%d runs", got.Runs)
+	}
+	got.Runs = want.Runs
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -217,7 +217,7 @@ func TestBurstsCloseRejects(t *testing.T) {
 	}{
 		"rejected before its key is known": {last("  id: string(id)\n  n: {value: first_name, type: integer}\n", "  n: {value: first_name, type: integer}\n  id: string(id)\n"), []string{bad, good}},
 		"filtered":                         {last("fields:", "where: first_name != \"1\"\nfields:"), []string{bad, good}},
-		"of many rows": {last("key: [id]\n", "each: {x: \"[1, 2]\"}\nkey: [id, x]\n") , []string{bad, good}},
+		"of many rows":                     {last("key: [id]\n", "each: {x: \"[1, 2]\"}\nkey: [id, x]\n"), []string{bad, good}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mapping := tt.mapping
@@ -254,5 +254,33 @@ func TestBurstOfLongPushes(t *testing.T) {
 	got.Runs = want.Runs
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Of a record that was pushed and rejected twice in one run, what was pushed last is
+// delivered when the rejects are mapped again.
+func TestReplayOfBurst(t *testing.T) {
+	for name, source := range map[string]string{
+		"a record's own key": "gevme: {event: \"1\", push: {path: /hooks/m-0123456789abcdef0123456789abcdef}}\n  reconcile: 1h",
+		"a key of rows":      "webhook: {path: /hooks/m-0123456789abcdef0123456789abcdef}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			mapping := "version: 1\nname: m\nsource:\n  " + source + "\nkey: [id]\nfields:\n  id: string(id)\n  n: {value: first_name, type: %s}\nsinks: [csv: {path: out.csv, mode: merge}]\n"
+			o := pipeline.RunOptions{State: filepath.Join(dir, "state"), World: &pipeline.World{Now: time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC), OutDir: dir}}
+			check(t, os.WriteFile(filepath.Join(dir, "inbox"), []byte(registration("a", 1, "x")+"\n"+registration("b", 1, "z")+"\n"+registration("a", 2, "y")+"\n"), 0o600))
+			pushed := o
+			pushed.Pushed = fileInbox(filepath.Join(dir, "inbox"))
+			_, err := compiled(t, fmt.Sprintf(mapping, "integer")).Run(t.Context(), pushed)
+			check(t, err)
+			o.Rejects = true
+			report, err := compiled(t, fmt.Sprintf(mapping, "string")).Run(t.Context(), o)
+			check(t, err)
+			file, err := os.ReadFile(filepath.Join(dir, "out.csv"))
+			check(t, err)
+			if want := "id,n\nb,z\na,y\n"; string(file) != want || report.Rejected != 0 {
+				t.Errorf("the file has %q, want %q; %d rejected", file, want, report.Rejected)
+			}
+		})
 	}
 }

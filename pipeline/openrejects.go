@@ -83,6 +83,9 @@ func (o *openRejects) note(j *job) error {
 		rejected[j.rejected[i].item] = true
 	}
 	for i := range j.page.Records {
+		if j.late[i] && !rejected[i] { // its reject is of what is newer
+			continue
+		}
 		id := o.plan.identityOf(&j.page.Records[i])
 		if open, err := o.all.Has(id); err != nil || !open {
 			if err != nil {

@@ -284,3 +284,14 @@ func TestReplayOfBurst(t *testing.T) {
 		})
 	}
 }
+
+// What comes late does not take the place of the reject of what is newer.
+func TestLateClosesNoReject(t *testing.T) {
+	pushes := []string{registration("a", 2, "x"), registration("a", 1, "1")}
+	for _, atOnce := range []int{1, 2} {
+		got := mapPushes(t, burstMapping, pushes, atOnce, true)
+		if got.Counts.Late != 1 || !strings.Contains(got.Rejects["a"], `"push":1,`) {
+			t.Errorf("%d at once: %d late, rejected %v", atOnce, got.Counts.Late, got.Rejects)
+		}
+	}
+}

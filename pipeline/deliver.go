@@ -44,7 +44,7 @@ const maxGone = 0.20
 // delivery is the row sinks of one run.
 type delivery struct {
 	seen       *Keys // of this run, and where it is of pushes of the one at hand: rows and rejects
-	rejected   *Keys // of a run of pushes: rejects
+	rejected   *Keys // of a run of pushes: the records that were rejected, by identity
 	unknownKey bool  // a reject's key is not known, so that what is gone is not either
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
@@ -60,10 +60,13 @@ func hashed(address string) string {
 
 // openDelivery opens the ledger, where there are sinks that need one.
 func (r *run) openDelivery() error {
+	d := &r.delivery
+	if r.push != nil {
+		d.rejected = NewKeys(r.o.State)
+	}
 	if !r.plan.keyed {
 		return nil
 	}
-	d := &r.delivery
 	d.form = NewRowJSON(r.plan.columns)
 	if r.o.State != "" {
 		if err := makeState(r.o.State); err != nil {
@@ -71,9 +74,6 @@ func (r *run) openDelivery() error {
 		}
 	}
 	d.seen = NewKeys(cmp.Or(r.o.State, os.TempDir()))
-	if r.push != nil {
-		d.rejected = NewKeys(r.o.State)
-	}
 	if len(d.sinks) == 0 || r.o.State == "" {
 		return nil
 	}
@@ -144,15 +144,6 @@ func (p *Plan) keyDefinition() string {
 	return strings.Join(parts, "\n")
 }
 
-// addRejected notes the key of a reject.
-func (d *delivery) addRejected(key []byte) error {
-	_, err := d.seen.Add(key)
-	if d.rejected != nil && err == nil {
-		_, err = d.rejected.Add(key)
-	}
-	return err
-}
-
 // unique rejects the records of a page that have a key for the second time in this
 // run, or in one push.
 func (r *run) unique(j *job) error {
@@ -164,7 +155,7 @@ func (r *run) unique(j *job) error {
 		for ; len(rejected) > 0 && rejected[0].item < before; rejected = rejected[1:] {
 			if rejected[0].key == nil {
 				r.delivery.unknownKey = true
-			} else if err := r.delivery.addRejected(rejected[0].key); err != nil {
+			} else if _, err := r.delivery.seen.Add(rejected[0].key); err != nil {
 				return err
 			}
 		}
@@ -191,9 +182,6 @@ func (r *run) unique(j *job) error {
 		return err
 	}
 	for _, item := range twice {
-		if err := r.delivery.addRejected(j.out.entries[slices.Index(j.items, item)].Key); err != nil {
-			return err
-		}
 		r.rejectRows(j, item, func(key []byte) reject {
 			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: key}
 		})

@@ -36,6 +36,7 @@ type job struct {
 	drift    drift  // what differs from the source's schema; the places are items of the page
 	out      outgoing
 	pushes   pushCounts
+	late     map[int]bool // records of which a newer version was seen
 
 	encoded   []encoded // the rows, for each file of the run
 	onlyBytes bool      // batch stays empty: all there is of the rows is encoded

@@ -64,6 +64,18 @@ func (p *Plan) identity(text []byte, sha256 string) []byte {
 	return appendOneLine([]byte{'t'}, bytes.TrimSpace(text)) // as the file has it
 }
 
+// identityOf is the identity that a reject of a record has.
+func (p *Plan) identityOf(rec *Record) []byte {
+	text, sum := rec.Text, ""
+	if len(rec.Raw) > 0 {
+		text = rec.Raw
+	}
+	if rec.Fault != nil {
+		sum = rec.Fault.SHA256
+	}
+	return p.identity(text, sum)
+}
+
 // note notes which of the open rejects a page has anew.
 func (o *openRejects) note(j *job) error {
 	rejected := map[int]bool{}
@@ -71,15 +83,10 @@ func (o *openRejects) note(j *job) error {
 		rejected[j.rejected[i].item] = true
 	}
 	for i := range j.page.Records {
-		rec := &j.page.Records[i]
-		text, sum := rec.Text, ""
-		if len(rec.Raw) > 0 {
-			text = rec.Raw
+		if j.late[i] && !rejected[i] { // its reject is of what is newer
+			continue
 		}
-		if rec.Fault != nil {
-			sum = rec.Fault.SHA256
-		}
-		id := o.plan.identity(text, sum)
+		id := o.plan.identityOf(&j.page.Records[i])
 		if open, err := o.all.Has(id); err != nil || !open {
 			if err != nil {
 				return err

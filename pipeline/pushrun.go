@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"pipeline/pipeline/tape"
@@ -248,8 +247,7 @@ func (b *boundedInbox) Read(ctx context.Context, after, upTo uint64, yield func(
 	})
 }
 
-// pushRunSource reads the pushes of a run, each in pages of its own: Next says
-// which it is.
+// pushRunSource reads the pushes of a run, each in pages of its own.
 type pushRunSource struct {
 	push *Push
 	run  *pushRun
@@ -278,7 +276,7 @@ var errNextRun = errors.New("the next run begins with this push")
 
 // beginPage begins a push, or reports errNextRun. A key may come again with each
 // push: that is a change of its row.
-func (r *run) beginPage(j *job) error {
+func (r *run) beginPage(j *job) (err error) {
 	if r.push == nil {
 		return nil
 	}
@@ -287,17 +285,13 @@ func (r *run) beginPage(j *job) error {
 	if j.page.First > 0 { // a later piece of a page
 		return nil
 	}
-	seq, err := strconv.ParseUint(string(j.page.Next), 10, 64)
-	if err != nil {
-		return fmt.Errorf("a page of what was pushed says no place: %w", err)
-	}
+	seq := j.push()
 	if seq == r.push.page {
 		return nil // the push was begun, and ends in this run
 	}
 	cut := rows >= maxPushedRows
-	for i := 0; i < len(j.out.entries) && !cut; i++ { // none where nobody looks for keys
-		// Only the next run finds the reject of this one, and closes it.
-		if cut, err = r.delivery.rejected.Has(j.out.entries[i].Key); err != nil {
+	if !cut {
+		if cut, err = r.closesReject(j); err != nil {
 			return err
 		}
 	}
@@ -310,6 +304,45 @@ func (r *run) beginPage(j *job) error {
 		return nil
 	}
 	return r.delivery.seen.Close()
+}
+
+// closesReject reports whether a push has a record that was rejected in this run, and
+// is not rejected again: only the next run finds that reject, and closes it. j is the
+// first piece of the push, and knows of rejects in no other.
+func (r *run) closesReject(j *job) (bool, error) {
+	if r.delivery.rejected.Len() == 0 {
+		return false, nil
+	}
+	again := map[int]bool{}
+	for i := range j.rejected {
+		again[j.rejected[i].item] = true
+	}
+	all := j.page
+	if all.whole != nil {
+		all = all.whole.page
+	}
+	for i := range all.Records {
+		if again[i] {
+			continue
+		}
+		if has, err := r.delivery.rejected.Has(r.plan.identityOf(&all.Records[i])); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+// noteRejected notes which records of a page a run of pushes rejects.
+func (r *run) noteRejected(j *job) error {
+	if r.push == nil {
+		return nil
+	}
+	for i := range j.rejected {
+		if _, err := r.delivery.rejected.Add(r.plan.identityOf(&j.page.Records[j.rejected[i].item])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endPushed works out how far a push run got that read what it should.

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+
+	"pipeline/pipeline/ledger"
 )
 
 // keptRecord is what the reject file says of a record that comes back from it.
@@ -89,7 +91,14 @@ func (s *retrySource) Read(ctx context.Context, _ Position, yield func(*Page) er
 		page, size = NewPage(), 0
 		return yield(full)
 	}
-	err := ReadRejects(s.path, func(l *RejectLine) error {
+	last, err := s.plan.lastPushes(s.path)
+	if err != nil {
+		return err
+	}
+	err = ReadRejects(s.path, func(l *RejectLine) error {
+		if id, pushed := s.plan.pushedRecord(l); pushed && l.Push < last[id] {
+			return nil // what was pushed later takes its place
+		}
 		if s.skip != nil {
 			if skip, err := s.skip(l); skip || err != nil {
 				return err
@@ -113,6 +122,31 @@ func (s *retrySource) Read(ctx context.Context, _ Position, yield func(*Page) er
 	}
 	page.Release()
 	return err
+}
+
+// lastPushes is, of each record of a reject file that was pushed, the last push that
+// has a reject of it: one run of pushes may reject a record several times.
+func (p *Plan) lastPushes(path string) (map[ledger.Hash]uint64, error) {
+	last := map[ledger.Hash]uint64{}
+	err := ReadRejects(path, func(l *RejectLine) error {
+		if id, pushed := p.pushedRecord(l); pushed {
+			last[id] = max(last[id], l.Push)
+		}
+		return nil
+	})
+	return last, err
+}
+
+// pushedRecord is which record a line is of, where that was pushed: by its own key, or
+// where it has none by that of its row.
+func (p *Plan) pushedRecord(l *RejectLine) (id ledger.Hash, pushed bool) {
+	switch {
+	case l.Damage != "" || l.Push == 0 || !p.owns(l):
+		return id, false
+	case p.recordKey == nil && len(p.each) == 0 && l.Key != nil:
+		return ledger.Sum(l.Key), true
+	}
+	return ledger.Sum(p.identity(l.record, l.sha256)), true
 }
 
 // record is the record of a line, with what the file says of it.

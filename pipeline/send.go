@@ -261,7 +261,7 @@ func (r *run) admit(j *job) error {
 			return err
 		}
 	}
-	if err := r.unique(j); err != nil {
+	if err := errors.Join(r.unique(j), r.noteRejected(j)); err != nil {
 		return err
 	}
 	return r.outdated(j)

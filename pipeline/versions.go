@@ -76,6 +76,7 @@ func (v *versions) keep() error {
 // newer was seen, and notes the others.
 func (r *run) outdated(j *job) error {
 	j.pushes = pushCounts{}
+	clear(j.late)
 	if r.versions.Versions == nil {
 		return nil
 	}
@@ -87,6 +88,10 @@ func (r *run) outdated(j *job) error {
 		if !late {
 			continue
 		}
+		if j.late == nil {
+			j.late = map[int]bool{}
+		}
+		j.late[item] = true
 		first := slices.Index(j.items, item)
 		if first < 0 {
 			continue // it made no row

@@ -51,7 +51,7 @@ type burst struct {
 
 // mapPushes maps pushes, at most so many in a run; each run again where that is said,
 // as one that died before it was noted that it is over.
-func mapPushes(t *testing.T, pushes []string, atOnce int, again bool) burst {
+func mapPushes(t *testing.T, mapping string, pushes []string, atOnce int, again bool) burst {
 	t.Helper()
 	var mu sync.Mutex
 	got, seen := burst{Told: map[string][]string{}}, map[string]bool{}
@@ -71,7 +71,7 @@ func mapPushes(t *testing.T, pushes []string, atOnce int, again bool) burst {
 	}))
 	defer receiver.Close()
 	dir := t.TempDir()
-	plan := compiled(t, fmt.Sprintf(burstMapping, receiver.URL))
+	plan := compiled(t, fmt.Sprintf(mapping, receiver.URL))
 	now := time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)
 	for end := min(atOnce, len(pushes)); ; end = min(end+atOnce, len(pushes)) {
 		check(t, os.WriteFile(filepath.Join(dir, "inbox"), []byte(strings.Join(pushes[:end], "\n")+"\n"), 0o600))
@@ -181,9 +181,9 @@ func TestBurstsAreRunsOfOnePush(t *testing.T) {
 				}
 			}
 			pushes = append(pushes, registration("a", 9, "7"))
-			want := mapPushes(t, pushes, 1, false)
+			want := mapPushes(t, burstMapping, pushes, 1, false)
 			for _, atOnce := range []int{3, len(pushes)} {
-				got := mapPushes(t, pushes, atOnce, atOnce > 3)
+				got := mapPushes(t, burstMapping, pushes, atOnce, atOnce > 3)
 				got.Runs = want.Runs
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%d at once (-want +got)\n%s\n%s", atOnce, diff, strings.Join(pushes, "\n"))
@@ -200,8 +200,98 @@ func TestBurst(t *testing.T) {
 		pushes = append(pushes, fmt.Sprintf(`{"id": "a", "first_name": "%d"}`, i%2))
 		want = append(want, fmt.Sprint(i%2))
 	}
-	got := mapPushes(t, pushes, len(pushes), true)
+	got := mapPushes(t, burstMapping, pushes, len(pushes), true)
 	if diff := cmp.Diff(burst{Runs: 1, Counts: pipeline.Report{Read: 1000, Written: 1000}, File: "id,n\na,1\n", Told: map[string][]string{"a": want}, Rejects: map[string]string{}}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// What the next push of a record says of it takes the place of its reject, wherever
+// the mapping stopped, and whatever comes of the push.
+func TestBurstsCloseRejects(t *testing.T) {
+	bad, good := registration("a", 1, "x"), registration("a", 2, "1")
+	last := func(old, text string) string { return strings.Replace(burstMapping, old, text, 1) }
+	for name, tt := range map[string]struct {
+		mapping string
+		pushes  []string
+	}{
+		"rejected before its key is known": {last("  id: string(id)\n  n: {value: first_name, type: integer}\n", "  n: {value: first_name, type: integer}\n  id: string(id)\n"), []string{bad, good}},
+		"filtered":                         {last("fields:", "where: first_name != \"1\"\nfields:"), []string{bad, good}},
+		"of many rows":                     {last("key: [id]\n", "each: {x: \"[1, 2]\"}\nkey: [id, x]\n"), []string{bad, good}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mapping := tt.mapping
+			if name == "of many rows" {
+				mapping = strings.Replace(mapping, "fields:\n", "fields:\n  x: x\n", 1)
+			}
+			want, got := mapPushes(t, mapping, tt.pushes, 1, false), mapPushes(t, mapping, tt.pushes, 9, true)
+			got.Runs = want.Runs
+			if len(want.Rejects) > 0 {
+				t.Fatalf("one by one, these rejects stay: %v", want.Rejects)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// A push may hold more than is mapped at once, and a record that was rejected anywhere
+// in it.
+func TestBurstOfLongPushes(t *testing.T) {
+	long := func(n int, a string) string {
+		records := make([]string, n, n+1)
+		for i := range records {
+			records[i] = registration(fmt.Sprint(i), 1, "1")
+		}
+		return "[" + strings.Join(append(records, a), ",") + "]"
+	}
+	pushes := []string{long(10, registration("a", 1, "x")), long(6000, registration("a", 2, "2")), registration("a", 3, "3")}
+	want, got := mapPushes(t, burstMapping, pushes, 1, false), mapPushes(t, burstMapping, pushes, 9, true)
+	if got.Runs != 2 {
+		t.Errorf("%d runs", got.Runs)
+	}
+	got.Runs = want.Runs
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Of a record that was pushed and rejected twice in one run, what was pushed last is
+// delivered when the rejects are mapped again.
+func TestReplayOfBurst(t *testing.T) {
+	for name, source := range map[string]string{
+		"a record's own key": "gevme: {event: \"1\", push: {path: /hooks/m-0123456789abcdef0123456789abcdef}}\n  reconcile: 1h",
+		"a key of rows":      "webhook: {path: /hooks/m-0123456789abcdef0123456789abcdef}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			mapping := "version: 1\nname: m\nsource:\n  " + source + "\nkey: [id]\nfields:\n  id: string(id)\n  n: {value: first_name, type: %s}\nsinks: [csv: {path: out.csv, mode: merge}]\n"
+			o := pipeline.RunOptions{State: filepath.Join(dir, "state"), World: &pipeline.World{Now: time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC), OutDir: dir}}
+			check(t, os.WriteFile(filepath.Join(dir, "inbox"), []byte(registration("a", 1, "x")+"\n"+registration("b", 1, "z")+"\n"+registration("a", 2, "y")+"\n"), 0o600))
+			pushed := o
+			pushed.Pushed = fileInbox(filepath.Join(dir, "inbox"))
+			_, err := compiled(t, fmt.Sprintf(mapping, "integer")).Run(t.Context(), pushed)
+			check(t, err)
+			o.Rejects = true
+			report, err := compiled(t, fmt.Sprintf(mapping, "string")).Run(t.Context(), o)
+			check(t, err)
+			file, err := os.ReadFile(filepath.Join(dir, "out.csv"))
+			check(t, err)
+			if want := "id,n\nb,z\na,y\n"; string(file) != want || report.Rejected != 0 {
+				t.Errorf("the file has %q, want %q; %d rejected", file, want, report.Rejected)
+			}
+		})
+	}
+}
+
+// What comes late does not take the place of the reject of what is newer.
+func TestLateClosesNoReject(t *testing.T) {
+	pushes := []string{registration("a", 2, "x"), registration("a", 1, "1")}
+	for _, atOnce := range []int{1, 2} {
+		got := mapPushes(t, burstMapping, pushes, atOnce, true)
+		if got.Counts.Late != 1 || !strings.Contains(got.Rejects["a"], `"push":1,`) {
+			t.Errorf("%d at once: %d late, rejected %v", atOnce, got.Counts.Late, got.Rejects)
+		}
 	}
 }

@@ -235,8 +235,9 @@ func TestWatchedLeaseIsTakenAtOnce(t *testing.T) {
 			})
 		})
 		synctest.Wait()
-		var died time.Time
-		time.AfterFunc(31*time.Second, func() { dies.set("fail"); died = time.Now() })
+		const after = 31 * time.Second
+		died := time.Now().Add(after)
+		time.AfterFunc(after, func() { dies.set("fail") })
 		all.Go(func() { b.watch(ctx, func() []string { return []string{"source.x"} }) })
 		err := b.hold(t.Context(), "mapping.x", func(ctx context.Context) error {
 			return b.share(ctx, "source.x", func(context.Context) error {

@@ -81,10 +81,7 @@ func (r *run) keep(ctx context.Context) error {
 	if !p.source.tape && !p.source.incremental {
 		return nil
 	}
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}
@@ -105,6 +102,14 @@ func (r *run) keep(ctx context.Context) error {
 		return err
 	}
 	return r.beginMirror(ctx)
+}
+
+// openState makes a mapping's state folder, and holds it until the store is closed.
+func openState(dir string) (*tape.Store, error) {
+	if err := makeState(dir); err != nil {
+		return nil, err
+	}
+	return tape.Open(dir)
 }
 
 // makeState makes a mapping's state folder. What is in it is people's data: for

@@ -77,10 +77,7 @@ func FillTape(dir string, header json.RawMessage, answers func(yield func(reques
 	if err := json.Unmarshal(header, &h); err != nil {
 		return fmt.Errorf("read what the tape is of: %w", err)
 	}
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
-
-	"pipeline/pipeline/tape"
 )
 
 // The notes of push runs.
@@ -138,10 +136,7 @@ func (r *run) keepPushed(ctx context.Context) error {
 	if dir == "" {
 		return errors.New("a run of what was pushed needs a state folder: it has to know how far the last one got")
 	}
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}

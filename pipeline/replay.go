@@ -37,10 +37,7 @@ func (r *run) keepRejects() error {
 	if dir == "" {
 		return nil
 	}
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}

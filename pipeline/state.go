@@ -185,10 +185,7 @@ func MakeState(dir string) error { return makeState(dir) }
 // where a run is going on, or was interrupted: that one goes on from what it
 // began with, and would undo a change.
 func HoldState(dir string) (release func() error, err error) {
-	if err := makeState(dir); err != nil {
-		return nil, err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"pipeline/pipeline/ledger"
-	"pipeline/pipeline/tape"
 )
 
 // carriedRejects is the reject file in an archive; where it lies, each node knows.
@@ -33,27 +32,14 @@ var (
 // Carry writes the state in the folder dir, and the open rejects, as a tar for another
 // node. No run of the mapping goes on meanwhile.
 func (p *Plan) Carry(ctx context.Context, dir, outDir string, w io.Writer) (err error) {
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	out := tar.NewWriter(w)
-	if err := p.addManifest(out); err != nil {
+	if err := p.pack(ctx, out, dir, carried); err != nil {
 		return err
-	}
-	for _, name := range carried {
-		if err := addFile(out, name, filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	for _, name := range carriedDatabases {
-		if err := addDatabase(ctx, out, dir, name); err != nil {
-			return err
-		}
 	}
 	if err := addFile(out, carriedRejects, p.RejectsPath(outDir)); err != nil {
 		return err
@@ -96,10 +82,7 @@ func addDatabase(ctx context.Context, out *tar.Writer, dir, name string) (err er
 // node carried here. Until it returns nil the state is neither of both: whoever calls
 // it does so again.
 func (p *Plan) TakeOver(dir, outDir string, r io.Reader) (err error) {
-	if err := makeState(dir); err != nil {
-		return err
-	}
-	store, err := tape.Open(dir)
+	store, err := openState(dir)
 	if err != nil {
 		return err
 	}

@@ -58,13 +58,21 @@ func (p *Plan) Export(ctx context.Context, dir string, tapes bool, w io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	out := tar.NewWriter(w)
-	if err := p.addManifest(out); err != nil {
-		return err
-	}
 	files := exported
 	if tapes {
 		files = slices.Concat(exported, tapeFiles)
+	}
+	out := tar.NewWriter(w)
+	if err := p.pack(ctx, out, dir, files); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// pack adds what an archive is of, some files of the state in dir, and its databases.
+func (p *Plan) pack(ctx context.Context, out *tar.Writer, dir string, files []string) error {
+	if err := p.addManifest(out); err != nil {
+		return err
 	}
 	for _, name := range files {
 		if err := addFile(out, name, filepath.Join(dir, name)); err != nil {
@@ -76,7 +84,7 @@ func (p *Plan) Export(ctx context.Context, dir string, tapes bool, w io.Writer) 
 			return err
 		}
 	}
-	return out.Close()
+	return nil
 }
 
 // addFile adds a file, where there is one.

@@ -75,6 +75,11 @@ func (k *Keys) Has(key []byte) (bool, error) {
 // Close gives up the set and what it has on disk.
 func (k *Keys) Close() error {
 	t := k.table
+	if m, ok := t.(memoryTable); ok && m.size() == firstSize { // a run of pushes begins a set for each
+		clear(m)
+		k.len = 0
+		return nil
+	}
 	k.table, k.len = newMemory(firstSize), 0
 	if err := t.Close(); err != nil {
 		return k.errorf(err)

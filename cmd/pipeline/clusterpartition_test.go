@@ -23,7 +23,7 @@ func TestClusterIsCut(t *testing.T) {
 	if os.Getenv("PIPELINE_CRASH") == "" {
 		t.Skip("it takes minutes: set PIPELINE_CRASH, or run .ci/reliability")
 	}
-	times := size(t, 1, 20)
+	times := enginetest.Size(t, 1, 20)
 	t.Parallel()
 	network := enginetest.NewNetwork(t, 3)
 	l := newClusterLoad(t, network.Address)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pipeline/pipeline/serve/enginetest"
 )
 
 // trio is what three nodes in one folder are started with.
@@ -81,7 +83,7 @@ func pushAnywhere(t *testing.T, all []*serving, body string) {
 }
 
 func TestServeMovesToACluster(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: merge}")
 	s := startServe(t, dir)

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
 	"pipeline/pipeline/serve/jetstream"
 )
 
@@ -49,7 +50,7 @@ type takenPush struct {
 
 func TestServeHostileCorpus(t *testing.T) {
 	t.Parallel()
-	n := size(t, 600, 10_000)
+	n := enginetest.Size(t, 600, 10_000)
 	dir := t.TempDir()
 	for name, proof := range corpusMappings {
 		putFile(t, dir, "clients/"+name+".yaml", fmt.Sprintf(`version: 1

@@ -19,7 +19,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,23 +27,9 @@ import (
 	"time"
 
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
 	"pipeline/pipeline/serve/jetstream"
 )
-
-// size is how often something is done: a little, times a little, or as often as the
-// gates say.
-func size(t *testing.T, little, full int) int {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it kills processes")
-	}
-	text := os.Getenv("PIPELINE_CRASH")
-	if text == "full" {
-		return full
-	}
-	times, _ := strconv.Atoi(text) // without one it is CI's size
-	return min(little*max(times, 1), full)
-}
 
 // fixedPort is an address that a serve which is started again can have again.
 func fixedPort(t *testing.T) string {
@@ -228,7 +213,7 @@ func settle(t *testing.T, dir string, want int, args ...string) {
 
 // Senders that send again, and a serve that is killed at any moment.
 func TestCrashServe(t *testing.T) {
-	kills := size(t, 5, 300)
+	kills := enginetest.Size(t, 5, 300)
 	t.Parallel()
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: append}")
 	state, port := filepath.Join(dir, "clients/.pipeline"), fixedPort(t)
@@ -254,7 +239,7 @@ func TestCrashServe(t *testing.T) {
 
 // SIGTERM under load: what is stored was answered, and it ends well.
 func TestCrashServeDrains(t *testing.T) {
-	stops := size(t, 2, 50)
+	stops := enginetest.Size(t, 2, 50)
 	t.Parallel()
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: append}")
 	state, port := filepath.Join(dir, "clients/.pipeline"), fixedPort(t)
@@ -297,7 +282,7 @@ func smallDisk(t *testing.T, dir, options string) {
 
 // A disk that is full: 503 and no 202, and it goes on when there is room.
 func TestCrashServeFullDisk(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: append}")
 	state, port := filepath.Join(dir, "state"), fixedPort(t)
@@ -354,7 +339,7 @@ func refusesToStart(t *testing.T, dir string, args ...string) string {
 }
 
 func TestCrashServeReadOnly(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: append}")
 	state := filepath.Join(dir, "state")
@@ -370,7 +355,7 @@ func TestCrashServeReadOnly(t *testing.T) {
 // A file of the store that has nothing in it: everything is there all the same, or
 // serve does not start, or the audit says what is missing. Nothing is lost in silence.
 func TestCrashServeEmptyFiles(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	for _, file := range []string{"mode.json", "audit.json", "meta.inf", "meta.sum", "*.blk", "index.db"} {
 		t.Run(file, func(t *testing.T) {

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pipeline/pipeline/serve/enginetest"
 )
 
 // asking is a request to the page or the API.
@@ -69,7 +71,7 @@ func (a *asks) next() asking {
 
 func TestServeHostilePages(t *testing.T) {
 	t.Parallel()
-	n := size(t, 400, 5_000)
+	n := enginetest.Size(t, 400, 5_000)
 	dir := clientsFolder(t, "csv: {path: out.csv, mode: append}")
 	c := &corpus{serving: startServe(t, dir), statuses: map[int]int{}}
 	for _, body := range []string{`{"id": "x", "name": "` + marker + `person"}`, `{"name": "` + marker + `person"}`} {

@@ -34,6 +34,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
 )
 
 const childEnvironment = "PIPELINE_ENGINE_CHILD"
@@ -372,23 +373,8 @@ func (l *load) read(t testing.TB, topic string) []string {
 	return nil
 }
 
-// size is how often something is done: a little, times a little, or as often as the
-// gates say.
-func size(t testing.TB, little, full int) int {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it kills processes")
-	}
-	text := os.Getenv("PIPELINE_CRASH")
-	if text == "full" {
-		return full
-	}
-	times, _ := strconv.Atoi(text) // without one it is CI's size
-	return min(little*max(times, 1), full)
-}
-
 func TestCrashAlone(t *testing.T) {
-	kills := size(t, 5, 1000)
+	kills := enginetest.Size(t, 5, 1000)
 	t.Parallel()
 	l := &load{nodes: alone(t, t.TempDir())}
 	startAll(t, l.nodes)
@@ -406,7 +392,7 @@ func TestCrashAlone(t *testing.T) {
 }
 
 func TestCrashCluster(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	l := &load{nodes: three(t)}
 	startAll(t, l.nodes)
@@ -426,7 +412,7 @@ func TestCrashCluster(t *testing.T) {
 		}},
 		{"of all three", 1, 50, func(l *load) []*process { return l.nodes }},
 	} {
-		kills := size(t, test.little, test.full)
+		kills := enginetest.Size(t, test.little, test.full)
 		for range kills {
 			backIn = append(backIn, l.crash(t, test.victims(l)))
 		}
@@ -506,7 +492,7 @@ func (l *load) try(client *http.Client, topic, id string) bool {
 
 // TestCrashFullDisk fills a small disk, with and without the watch.
 func TestCrashFullDisk(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	for _, unwatched := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unwatched %v", unwatched), func(t *testing.T) {

@@ -197,7 +197,7 @@ func paused(a *apart, leader int) ([]*process, func()) {
 }
 
 func TestCrashPartition(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	a := newApart(t)
 	var line []string
@@ -212,7 +212,7 @@ func TestCrashPartition(t *testing.T) {
 		{"all cut off from each other", 5, true, isolated(enginetest.Silent, 0, 1)},
 		{"all refused by each other", 5, true, isolated(enginetest.Refused, 0, 1)},
 	} {
-		times := size(t, 1, 20) / test.once
+		times := enginetest.Size(t, 1, 20) / test.once
 		for range times {
 			w, b := a.interrupt(test)
 			if w > 0 {

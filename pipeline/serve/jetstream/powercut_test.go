@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pipeline/pipeline/serve/enginetest"
 )
 
 // powered is a disk whose power can be cut.
@@ -118,7 +120,7 @@ func (l *load) cuts(t testing.TB, name string, disks []*powered, cuts int) {
 }
 
 func TestPowerCutAlone(t *testing.T) {
-	cuts := size(t, 5, 500)
+	cuts := enginetest.Size(t, 5, 500)
 	t.Parallel()
 	d := powerfs(t, t.TempDir())
 	l := &load{nodes: alone(t, filepath.Join(d.mount, "engine"))}
@@ -126,7 +128,7 @@ func TestPowerCutAlone(t *testing.T) {
 }
 
 func TestPowerCutCluster(t *testing.T) {
-	cuts := size(t, 2, 50)
+	cuts := enginetest.Size(t, 2, 50)
 	t.Parallel()
 	l := &load{nodes: three(t)}
 	var disks []*powered
@@ -141,7 +143,7 @@ func TestPowerCutCluster(t *testing.T) {
 // With the server's own setting a cut takes what was acknowledged: the other tests
 // would see it, and SyncAlways is what keeps it.
 func TestPowerCutWithoutSync(t *testing.T) {
-	size(t, 1, 1)
+	enginetest.Size(t, 1, 1)
 	t.Parallel()
 	d := powerfs(t, t.TempDir())
 	l := &load{nodes: alone(t, filepath.Join(d.mount, "engine"))}

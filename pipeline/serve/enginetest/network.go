@@ -61,7 +61,15 @@ func NewNetwork(t testing.TB, n int) *Network {
 		w.ways = append(w.ways, make([]way, n))
 		for to := range n {
 			if from != to {
-				w.ways[from][to].listener = w.listen(from, to)
+				w.ways[from][to].listener = w.listen()
+			}
+		}
+	}
+	// only now: a stranger may dial a port that was another one's a moment ago
+	for from, ways := range w.ways {
+		for to, way := range ways {
+			if way.listener != nil {
+				go w.accept(way.listener, pair{from, to})
 			}
 		}
 	}
@@ -78,21 +86,23 @@ func (w *Network) freePort() int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (w *Network) listen(from, to int) net.Listener {
+func (w *Network) listen() net.Listener {
 	l, err := net.Listen("tcp", ProxyHost+":0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // closed
-			}
-			go w.carry(conn, pair{from, to})
-		}
-	}()
 	return l
+}
+
+// accept carries connections until the network is closed.
+func (w *Network) accept(l net.Listener, p pair) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go w.carry(conn, p)
+	}
 }
 
 // Address is where node from finds node to, or listens itself.

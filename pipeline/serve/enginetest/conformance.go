@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"waiting ends with a message", s.wait},
 		{"waiting ends with its context", s.waitEnds},
 		{"a value changes only from what is known", s.compareAndSet},
+		{"a value changes again at once", s.changeAgain},
 		{"a removed value is no more", s.remove},
 		{"values are listed by prefix", s.list},
 		{"names are kept as they are", s.names},
@@ -335,6 +336,26 @@ func (s suite) compareAndSet(t *testing.T) {
 
 func equal(a, b engine.Entry) bool {
 	return a.Name == b.Name && a.Revision == b.Revision && bytes.Equal(a.Value, b.Value)
+}
+
+// changeAgain changes values as soon as it is told that they were changed: nobody else
+// does, so that there is nothing to be in conflict with.
+func (s suite) changeAgain(t *testing.T) {
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			name, revision := fmt.Sprintf("%s.%d", topic(t), i), uint64(0)
+			for n := range 250 {
+				made, err := s.e.Put(background(t), engine.Cursors, name, nil, revision)
+				if err != nil {
+					t.Errorf("change %d: %v", n, err)
+					return
+				}
+				revision = made
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (s suite) remove(t *testing.T) {

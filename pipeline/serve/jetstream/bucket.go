@@ -151,7 +151,11 @@ func (e *Engine) change(ctx context.Context, s stream, name string, msg *nats.Ms
 	msg.Header.Set(headerExpected, strconv.FormatUint(revision, 10))
 	ack, again, err := e.publish(ctx, msg)
 	if again && errors.Is(err, engine.ErrConflict) {
-		if v, failed := e.newest(ctx, s, name); failed == nil && v.write == write {
+		v, failed := e.newest(ctx, s, name)
+		switch {
+		case failed != nil:
+			return 0, failed // whose conflict it is, is not known
+		case v.write == write:
 			return v.Revision, nil
 		}
 	}

@@ -179,7 +179,7 @@ func (e *Engine) makeStream(ctx context.Context, s stream, first uint64) error {
 		}
 		// not yet enough nodes, or another one was faster: look again
 		select {
-		case <-time.After(askAgain):
+		case <-time.After(askRarely):
 		case <-ctx.Done():
 			return fmt.Errorf("%w: is more than half of the nodes running?", err)
 		}

@@ -17,26 +17,29 @@ import (
 	"pipeline/pipeline/serve/engine"
 )
 
-// How long is waited, for one answer, before it is asked again, and in all where the
-// context has no end.
+// How long is waited, for one answer, before it is asked again (at first and at most),
+// and in all where the context has no end.
 const (
 	answerWithin = 4 * time.Second
-	askAgain     = 100 * time.Millisecond
+	askAgain     = 5 * time.Millisecond
+	askRarely    = 100 * time.Millisecond
 	patience     = 15 * time.Second
 )
 
 // The errors of the server that mean something here.
 const (
-	codeNoPeers       = 10005
-	codeNotAvailable  = 10008
-	codeInsufficient  = 10023
-	codeNoMessage     = 10037
-	codeNoSpace       = 10047
-	codeNoStream      = 10059
-	codeWrongLast     = 10071
-	codeStoreFailed   = 10077
-	codeInProcess     = 10158
-	codeWrongLastInRe = 10164
+	codeNoPeers      = 10005
+	codeNotAvailable = 10008
+	codeInsufficient = 10023
+	codeNoMessage    = 10037
+	codeNoSpace      = 10047
+	codeNoStream     = 10059
+	codeWrongLast    = 10071
+	codeStoreFailed  = 10077
+	codeInProcess    = 10158
+	// the last change of this value is under way. The leader of a cluster forgets that
+	// only after it has acknowledged the change, and so says it of what is long stored
+	codeChanging = 10164
 )
 
 var (
@@ -109,7 +112,7 @@ func (e *Engine) ask(ctx context.Context, try func(context.Context) error) error
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	for {
+	for pause := askAgain; ; pause = min(2*pause, askRarely) {
 		attempt, cancel := context.WithTimeout(ctx, answerWithin)
 		err := try(attempt)
 		cancel()
@@ -127,7 +130,7 @@ func (e *Engine) ask(ctx context.Context, try func(context.Context) error) error
 			return fmt.Errorf("the store did not answer: %w", ctx.Err())
 		}
 		select {
-		case <-time.After(askAgain):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("the store did not answer: %w", errors.Join(ctx.Err(), unlessContext(err)))
 		}
@@ -159,11 +162,11 @@ func meaning(e *server.ApiError) error {
 		return final(errNoPeers)
 	case code == codeNoStream:
 		return final(errNoStream)
-	case code == codeWrongLast || code == codeWrongLastInRe:
+	case code == codeWrongLast:
 		return final(engine.ErrConflict)
 	case code == codeStoreFailed && full, code == codeInsufficient, code == codeNoSpace:
 		return final(fmt.Errorf("%w: %s", engine.ErrFull, e.Description))
-	case code == codeInProcess || code == codeNotAvailable || e.Code == 503 || e.Code == 504 || e.Code == 408:
+	case code == codeInProcess || code == codeChanging || code == codeNotAvailable || e.Code == 503 || e.Code == 504 || e.Code == 408:
 		return errors.New(e.Description)
 	}
 	return final(fmt.Errorf("the store says: %s (%d)", e.Description, e.ErrCode))

@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pipeline/pipeline/serve/enginetest"
 )
 
 // clusterNode is one of the three.
@@ -41,27 +43,26 @@ type testCluster struct {
 // newTestCluster starts three nodes, each in a folder of its own, with a copy of
 // these files in clients.
 func newTestCluster(t *testing.T, files map[string]string) *testCluster {
-	ports := freePorts(t, 3)
-	return startTestCluster(t, files, func(_, to int) (string, int) { return "127.0.0.1", ports[to] })
+	free := enginetest.Free(t, 3)
+	return startTestCluster(t, files, func(_, to int) netip.AddrPort { return free[to] })
 }
 
 // startTestCluster is newTestCluster where it is said at which address a node finds
 // another one.
-func startTestCluster(t *testing.T, files map[string]string, address func(from, to int) (host string, port int)) *testCluster {
+func startTestCluster(t *testing.T, files map[string]string, address func(from, to int) netip.AddrPort) *testCluster {
 	base, c := t.TempDir(), &testCluster{T: t}
-	ports, names := freePorts(t, 3), []string{"a", "b", "c"}
-	if cmd, said := process(t, base, "engine", "certs", "a=127.0.0.1,b=127.0.0.1,c=127.0.0.1", "--out", "certs"); cmd.Run() != nil {
+	listen, names := enginetest.Free(t, 3), []string{"a", "b", "c"}
+	host := address(0, 1).Addr()
+	if cmd, said := process(t, base, "engine", "certs", fmt.Sprintf("a=%s,b=%[1]s,c=%[1]s", host), "--out", "certs"); cmd.Run() != nil {
 		t.Fatalf("certs: %s", said)
 	}
 	for i, name := range names {
 		var peers []string
 		for to, other := range names {
-			host, port := address(i, to)
-			peers = append(peers, fmt.Sprintf("%s=%s:%d", other, host, port))
+			peers = append(peers, fmt.Sprintf("%s=%s", other, address(i, to)))
 		}
-		listen := fmt.Sprintf("127.0.0.1:%d", ports[i])
-		n := &clusterNode{name: name, dir: filepath.Join(base, name), url: "http://" + listen, client: http.Client{Timeout: 15 * time.Second}}
-		n.args = []string{"serve", "clients", "--listen", listen, "--cluster", strings.Join(peers, ","), "--node", name, "--certs", "../certs"}
+		n := &clusterNode{name: name, dir: filepath.Join(base, name), url: "http://" + listen[i].String(), client: http.Client{Timeout: 15 * time.Second}}
+		n.args = []string{"serve", "clients", "--listen", listen[i].String(), "--cluster", strings.Join(peers, ","), "--node", name, "--certs", "../certs"}
 		for file, text := range files {
 			putFile(t, n.dir, "clients/"+file, text)
 		}
@@ -73,19 +74,6 @@ func startTestCluster(t *testing.T, files map[string]string, address func(from, 
 		eventually(t, n.name+" is ready", func() bool { return c.ready(n) })
 	}
 	return c
-}
-
-// freePorts are ports that nobody listened on a moment ago.
-func freePorts(t *testing.T, n int) (ports []int) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 func (c *testCluster) start(n *clusterNode) {
@@ -311,7 +299,7 @@ const loadLimit, loadPer = 50, 6 * time.Second
 
 // newClusterLoad begins the load; where nodes find each other is as in startTestCluster,
 // and nil is without anything between them.
-func newClusterLoad(t *testing.T, address func(from, to int) (string, int)) *clusterLoad {
+func newClusterLoad(t *testing.T, address func(from, to int) netip.AddrPort) *clusterLoad {
 	l := &clusterLoad{target: newReceiver(t), source: newPlatform(t, 10_000_000, 100), calls: &clock{}}
 	l.source.hook(l.calls.note, nil)
 	files := map[string]string{

@@ -33,8 +33,8 @@ var nodeNames = []string{"a", "b", "c"}
 func newTrio(t *testing.T, dir string) trio {
 	t.Helper()
 	var peers []string
-	for _, name := range nodeNames {
-		peers = append(peers, name+"="+fixedPort(t))
+	for i, address := range enginetest.Free(t, 3) {
+		peers = append(peers, nodeNames[i]+"="+address.String())
 	}
 	c := trio{t, dir, strings.Join(peers, ",")}
 	if code, said := c.run("engine", "certs", c.peers, "--out", "certs"); code != exitDone {

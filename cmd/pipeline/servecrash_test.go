@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,15 +31,7 @@ import (
 )
 
 // fixedPort is an address that a serve which is started again can have again.
-func fixedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
+func fixedPort(t *testing.T) string { return enginetest.Free(t, 1)[0].String() }
 
 // senders push to a hook as platforms do that send again what was not taken.
 type senders struct {

@@ -7,24 +7,17 @@ package enginetest
 import (
 	"io"
 	"net"
-	"strconv"
+	"net/netip"
 	"sync"
 	"testing"
 )
 
-// NodeHost is where the nodes of a Network listen, and ProxyHost is where they reach
-// each other: certificates have to be for the latter. As these are two, nodes that
-// tell each other where somebody listens do not find a way around the proxies.
-const (
-	NodeHost  = "127.0.0.2"
-	ProxyHost = "127.0.0.1"
-)
-
-// Network is all that is between the nodes.
+// Network is all that is between the nodes. These listen at another host than the one
+// where they reach each other, so that nodes that tell each other where somebody listens
+// do not find a way around the proxies.
 type Network struct {
-	t     testing.TB
-	ports []int   // where nodes listen
-	ways  [][]way // from a node to another one
+	nodes []netip.AddrPort // where they listen
+	ways  [][]way          // from a node to another one
 
 	mu      sync.Mutex
 	closed  bool
@@ -54,18 +47,21 @@ const (
 // NewNetwork makes a network for n nodes that are not there yet. It ends with the test.
 func NewNetwork(t testing.TB, n int) *Network {
 	t.Helper()
-	w := &Network{t: t, changed: make(chan struct{}), pairs: map[net.Conn]pair{}}
+	host := freshHost(t)
+	w := &Network{nodes: Free(t, n), changed: make(chan struct{}), pairs: map[net.Conn]pair{}}
+	if w.nodes[0].Addr().String() == host {
+		t.Skip("SKIPPED: this machine has one address for itself, and nodes would find a way around the cuts")
+	}
 	t.Cleanup(w.close)
 	for from := range n {
-		w.ports = append(w.ports, w.freePort())
 		w.ways = append(w.ways, make([]way, n))
 		for to := range n {
 			if from != to {
-				w.ways[from][to].listener = w.listen()
+				w.ways[from][to].listener = listen(t, host)
 			}
 		}
 	}
-	// only now: a stranger may dial a port that was another one's a moment ago
+	// only when all is there: a stranger may dial a port that was another one's before
 	for from, ways := range w.ways {
 		for to, way := range ways {
 			if way.listener != nil {
@@ -74,24 +70,6 @@ func NewNetwork(t testing.TB, n int) *Network {
 		}
 	}
 	return w
-}
-
-// freePort is one where nobody listened a moment ago.
-func (w *Network) freePort() int {
-	l, err := net.Listen("tcp", NodeHost+":0")
-	if err != nil {
-		w.t.Skipf("SKIPPED: nodes cannot listen at %s here: %v", NodeHost, err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func (w *Network) listen() net.Listener {
-	l, err := net.Listen("tcp", ProxyHost+":0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return l
 }
 
 // accept carries connections until the network is closed.
@@ -105,12 +83,13 @@ func (w *Network) accept(l net.Listener, p pair) {
 	}
 }
 
-// Address is where node from finds node to, or listens itself.
-func (w *Network) Address(from, to int) (host string, port int) {
+// Address is where node from finds node to, or listens itself. Certificates are for the
+// host at which nodes find others.
+func (w *Network) Address(from, to int) netip.AddrPort {
 	if from == to {
-		return NodeHost, w.ports[to]
+		return w.nodes[to]
 	}
-	return ProxyHost, w.ways[from][to].listener.Addr().(*net.TCPAddr).Port
+	return w.ways[from][to].listener.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // Set cuts the way of what one node sends to another, or mends it.
@@ -152,7 +131,7 @@ func (w *Network) carry(conn net.Conn, p pair) {
 	if !w.add(conn, p) {
 		return
 	}
-	there, err := net.Dial("tcp", net.JoinHostPort(NodeHost, strconv.Itoa(w.ports[p.other])))
+	there, err := net.Dial("tcp", w.nodes[p.other].String())
 	if err != nil {
 		return
 	}

@@ -1,7 +1,7 @@
 package jetstream
 
 import (
-	"net"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,15 +15,14 @@ import (
 func freePeers(t testing.TB) []Peer {
 	t.Helper()
 	var peers []Peer
-	for i := range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		peers = append(peers, Peer{Name: string(rune('a' + i)), Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port})
+	for i, address := range enginetest.Free(t, 3) {
+		peers = append(peers, peerAt(string(rune('a'+i)), address))
 	}
 	return peers
+}
+
+func peerAt(name string, address netip.AddrPort) Peer {
+	return Peer{Name: name, Host: address.Addr().String(), Port: int(address.Port())}
 }
 
 // nodes is what each of three nodes is opened with.

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -191,26 +190,16 @@ func (p *process) get(path string) (string, error) {
 	return string(body), err
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // alone is one node.
 func alone(t testing.TB, dir string) []*process {
-	return []*process{{child: child{Dir: dir, HTTP: freeAddress(t)}, t: t}}
+	return []*process{{child: child{Dir: dir, HTTP: enginetest.Free(t, 1)[0].String()}, t: t}}
 }
 
 // three are three nodes.
 func three(t testing.TB) []*process {
 	var all []*process
 	for _, c := range nodes(t) {
-		all = append(all, &process{child: child{Dir: c.Dir, Node: c.Node, Peers: c.Peers, TLS: c.TLS, HTTP: freeAddress(t)}, t: t})
+		all = append(all, &process{child: child{Dir: c.Dir, Node: c.Node, Peers: c.Peers, TLS: c.TLS, HTTP: enginetest.Free(t, 1)[0].String()}, t: t})
 	}
 	return all
 }

@@ -39,19 +39,18 @@ type apart struct {
 func newApart(t *testing.T) *apart {
 	network, dir := enginetest.NewNetwork(t, 3), t.TempDir()
 	var reached []Peer
-	for _, name := range []string{"a", "b", "c"} {
-		reached = append(reached, Peer{Name: name, Host: enginetest.ProxyHost})
+	for i, name := range []string{"a", "b", "c"} {
+		reached = append(reached, peerAt(name, network.Address((i+1)%3, i)))
 	}
 	if _, err := MakeCertificates(dir, reached, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	a := &apart{load: &load{}, t: t, network: network}
 	for here, p := range reached {
-		c := child{Dir: filepath.Join(dir, "store-"+p.Name), Node: p.Name, HTTP: freeAddress(t)}
+		c := child{Dir: filepath.Join(dir, "store-"+p.Name), Node: p.Name, HTTP: enginetest.Free(t, 1)[0].String()}
 		c.TLS = TLS{filepath.Join(dir, p.Name+".pem"), filepath.Join(dir, p.Name+".key"), filepath.Join(dir, "ca.pem")}
 		for there, other := range reached {
-			other.Host, other.Port = network.Address(here, there)
-			c.Peers = append(c.Peers, other)
+			c.Peers = append(c.Peers, peerAt(other.Name, network.Address(here, there)))
 		}
 		a.nodes = append(a.nodes, &process{child: c, t: t})
 	}

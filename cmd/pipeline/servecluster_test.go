@@ -180,8 +180,8 @@ func (c trio) heal(nodes []*serving, want int) {
 	began := time.Now()
 	third = c.serve("c")[0]
 	for code, said = c.run("engine", "audit", "clients", "--state", "c"); code != exitDone || countedBy(t, c.dir, "clients", "--state", "c") != want+1; code, said = c.run("engine", "audit", "clients", "--state", "c") {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("not healed in a minute: %s", said)
+		if time.Since(began) > 4*time.Minute { // it counts once a minute, and may have done so too soon
+			t.Fatalf("not healed in four minutes: %s", said)
 		}
 	}
 	t.Logf("healed in %v", time.Since(began).Round(time.Millisecond))

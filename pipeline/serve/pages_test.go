@@ -122,10 +122,10 @@ func pullMapping(t *testing.T, file, out string) serve.Mapping {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	t.Fatalf("in 30 seconds it did not happen: %s", what)
+	t.Fatalf("in two minutes it did not happen: %s", what)
 }

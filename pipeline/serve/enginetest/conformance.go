@@ -21,7 +21,7 @@ import (
 )
 
 // within bounds what a test waits for. It is long only where something is wrong.
-const within = 30 * time.Second
+const within = time.Minute
 
 // Run holds an engine against the interface. open gives an empty one, which the test
 // closes.

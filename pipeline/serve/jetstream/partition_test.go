@@ -99,7 +99,7 @@ func (a *apart) takes(nodes []*process) {
 		all.Go(func() {
 			id := fmt.Sprint("x-", time.Now().UnixNano())
 			for !left.try(client, fmt.Sprint("probe", i), id) {
-				if time.Since(begin) > 2*time.Minute {
+				if time.Since(begin) > 3*time.Minute {
 					a.t.Errorf("the shard of probe%d takes nothing", i)
 					return
 				}
@@ -116,7 +116,7 @@ func (a *apart) current() time.Duration {
 	begin := time.Now()
 	for _, p := range a.nodes {
 		for why := p.behind(); why != ""; why = p.behind() {
-			if time.Since(begin) > 2*time.Minute {
+			if time.Since(begin) > 3*time.Minute {
 				a.t.Fatalf("node %s is not as the others are: %s", p.Node, why)
 			}
 			time.Sleep(20 * time.Millisecond)

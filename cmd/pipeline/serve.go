@@ -239,7 +239,7 @@ func (a *app) serveOn(ctx context.Context, f serveFlags, listener net.Listener, 
 		Concurrency: f.concurrency, Drain: f.drain, Log: log, Recorder: w.recorder, Traces: w.traces, Deliveries: out,
 		Changed: func(all []srv.Mapping) {
 			hooks.Set(hooksOf(all))
-			greet.Do(func() { a.greet(service, f, listener.Addr(), tokenFile) })
+			greet.Do(func() { a.greet(ctx, service, f, listener.Addr(), tokenFile) })
 		},
 	})
 	w.service.Store(service)
@@ -312,7 +312,7 @@ func (f serveFlags) place() string {
 }
 
 // greet says where everything is, when the mappings were read.
-func (a *app) greet(s *srv.Service, f serveFlags, at net.Addr, tokenFile string) {
+func (a *app) greet(ctx context.Context, s *srv.Service, f serveFlags, at net.Addr, tokenFile string) {
 	fmt.Fprintf(a.stdout, "serving the mappings of %s on %s://%s\nthe token for the page and the API is in %s\n", f.dir, f.scheme(), at, tokenFile)
 	clients := s.Served()
 	if len(clients) == 0 {
@@ -325,6 +325,9 @@ func (a *app) greet(s *srv.Service, f serveFlags, at net.Addr, tokenFile string)
 	}
 	for _, c := range clients {
 		fmt.Fprintf(a.stdout, "  %-*s  %s\n", width, c.Name, runsBy(c))
+	}
+	if why := s.Unready(ctx); why != "" {
+		fmt.Fprintf(a.stdout, "no push is taken now: %s\n", why)
 	}
 	fmt.Fprintln(a.stdout, "ctrl-c ends it")
 }

@@ -304,6 +304,13 @@ func TestCrashServeFullDisk(t *testing.T) {
 	} else {
 		_ = answer.Body.Close()
 	}
+	if code := s.stop(); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, s.stderr)
+	}
+	s = startServe(t, dir, "--listen", port, "--state", "state")
+	if want := "\nno push is taken now: the store cannot store: the store is full: its disk has "; !strings.Contains(s.greets, want) {
+		t.Errorf("it says\n%s", s.greets)
+	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}

@@ -93,13 +93,15 @@ func (s *Service) hooks(next http.Handler) http.Handler {
 func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
 	// a checker that closes its half of the connection is still there to be answered
 	if why := s.Unready(context.WithoutCancel(r.Context())); why != "" {
+		why, _, _ = strings.Cut(why, ":") // anybody may ask, and how full a disk is, is nobody's business
 		say(w, http.StatusServiceUnavailable, why)
 		return
 	}
 	say(w, http.StatusOK, "ready")
 }
 
-// Unready is why pushes cannot be taken or mappings run; empty: they can.
+// Unready is why pushes cannot be taken or mappings run, and behind a colon what is
+// known of the cause; empty: they can.
 func (s *Service) Unready(ctx context.Context) string {
 	switch {
 	case s.Draining():
@@ -109,7 +111,13 @@ func (s *Service) Unready(ctx context.Context) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	if status, err := s.c.Engine.Status(ctx); err != nil || !status.Ready {
+	status, err := s.c.Engine.Status(ctx)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the store cannot store: %v", err)
+	case !status.Ready && len(status.Problems) > 0:
+		return "the store cannot store: " + status.Problems[0]
+	case !status.Ready:
 		return "the store cannot store"
 	}
 	return ""

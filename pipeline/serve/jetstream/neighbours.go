@@ -20,7 +20,7 @@ const (
 	firstSeen = 15 * time.Second
 	// pingNodes is how often a node is asked whether it is there, where nothing else
 	// was heard of it: three times without an answer, and it is connected to anew.
-	pingNodes = 5 * time.Second
+	pingNodes = 3 * time.Second
 )
 
 // neighbours are the other nodes of a cluster.

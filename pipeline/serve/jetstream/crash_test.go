@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -69,7 +70,7 @@ func beChild(text string) error {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return err
 	}
-	config := Config{Dir: c.Dir, Node: c.Node, Peers: c.Peers, TLS: c.TLS}
+	config := Config{Dir: c.Dir, Node: c.Node, Peers: c.Peers, TLS: c.TLS, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	if c.DiskUnwatched {
 		config.disk = unbounded
 	}
@@ -457,7 +458,7 @@ func (l *load) everyTopic(t testing.TB) {
 		id := fmt.Sprint("x-", time.Now().UnixNano())
 		for !l.try(client, fmt.Sprint("probe", i), id) {
 			if time.Since(begin) > 3*time.Minute {
-				t.Fatalf("nothing was acknowledged for %v", time.Since(begin))
+				t.Fatalf("the shard of probe%d took nothing for %v", i, time.Since(begin))
 			}
 			time.Sleep(20 * time.Millisecond)
 		}

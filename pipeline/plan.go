@@ -20,6 +20,7 @@ import (
 type Plan struct {
 	name        string
 	description string // as it is written
+	digest      string // of the files that the mapping was written in
 	source      planSource
 
 	// A record's slots: first the paths that are read of it, then for each

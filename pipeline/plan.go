@@ -325,6 +325,16 @@ func (p *Plan) ReadsStdin() bool {
 	})
 }
 
+// WritesStdout reports whether rows go to stdout, and where the mapping says so.
+func (p *Plan) WritesStdout() (diag.Span, bool) {
+	for _, s := range p.sinks {
+		if s.target == "-" {
+			return s.at, true
+		}
+	}
+	return diag.Span{}, false
+}
+
 // Adds reports whether a sink adds to a file that is there.
 func (p *Plan) Adds() bool {
 	return slices.ContainsFunc(p.sinks, func(s planSink) bool { return s.connector.Adds != nil && s.connector.Adds(s.options) })

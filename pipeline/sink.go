@@ -12,6 +12,7 @@ import (
 type Column struct {
 	Name        string
 	Type        value.Type // unknown where neither mapping nor schemas say
+	Converted   bool       // every value that is not null was converted to it
 	Nullable    bool
 	Description string
 }

@@ -57,33 +57,6 @@ func (c *column) append(v *value.Value) error {
 	return nil
 }
 
-// holder makes the check of rows, which is that of the writer: it adds each value
-// to a column that nobody writes.
-func holder(columns []pipeline.Column) func([]value.Value) (int, error) {
-	own, _ := columnsOf(columns) // what is wrong with the columns themselves, open says
-	return func(row []value.Value) (int, error) {
-		for i := range own {
-			if why := own[i].holds(&row[i]); why != nil {
-				return i, why
-			}
-		}
-		return 0, nil
-	}
-}
-
-// holds is why the value of one row cannot be stored.
-func (c *column) holds(v *value.Value) error {
-	switch kind := v.Kind(); {
-	case kind == value.Null && c.Nullable:
-		return nil
-	case kind == c.Type.Kind && (kind == value.String || kind == value.Integer || kind == value.Boolean):
-		return nil // most values are such ones
-	}
-	err := c.append(v)
-	c.values, c.scratch, c.pending = c.values[:0], c.scratch[:0], 0
-	return err
-}
-
 // appendPlain adds a value that is of the column's type already, where nothing
 // can be wrong with it; it reports false where append has to look closer. Most
 // values are such ones. BenchmarkWrite: half the time for a row.

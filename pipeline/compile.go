@@ -103,6 +103,7 @@ func (c *compiler) name() {
 	base := filepath.Base(c.m.File)
 	c.plan.name = strings.TrimSuffix(base, filepath.Ext(base))
 	c.plan.description = strings.TrimSpace(c.m.Description.Value)
+	c.plan.digest = c.m.origins.digest()
 	if c.m.Name.Missing() {
 		return
 	}

@@ -297,16 +297,29 @@ func (c *compiler) traits(d ConnectorDecl, sink planSink) {
 		c.typed(connector.Name)
 	}
 	if c.plan.source.incremental && !connector.Rows && !has(connector.Adds) {
-		c.err("incremental-replace", d.Name.Span(), fmt.Sprintf("an incremental run reads only what changed, and %s would keep nothing else", connector.Name), "add mode: append or mode: merge to the sink, or sync: full to the source")
+		hint := "write to a sink that can add to what is there, such as csv with mode: merge, or add sync: full to the source"
+		if connector.Adds != nil {
+			hint = "add mode: append or mode: merge to the sink, or sync: full to the source"
+		}
+		c.err("incremental-replace", d.Name.Span(), fmt.Sprintf("an incremental run reads only what changed, and %s would keep nothing else", connector.Name), hint)
 	}
 }
 
 // typed reports columns of which nobody says what type they have.
 func (c *compiler) typed(sink string) {
 	for i, col := range c.plan.columns {
-		if col.Type.Known() && (col.Type.Kind != value.Decimal || col.Type.Precision > 0) || c.plan.fields[i].program == nil {
+		item := col.Type
+		for item.Kind == value.List && item.Elem != nil {
+			item = *item.Elem
+		}
+		known := item.Known() && item.Kind != value.List && (item.Kind != value.Decimal || item.Precision > 0)
+		if known || c.plan.fields[i].program == nil {
 			continue
 		}
-		c.err("untyped-field", c.m.Fields[i].Name.Span(), fmt.Sprintf("%s needs a type for each column, and that of %s is not known", sink, col.Name), fmt.Sprintf("declare it, as in %s: {value: …, type: string}", col.Name))
+		wants, example := "that of "+col.Name, "string"
+		if col.Type.Kind == value.List {
+			wants, example = "that of the items of "+col.Name, "list(string)"
+		}
+		c.err("untyped-field", c.m.Fields[i].Name.Span(), fmt.Sprintf("%s needs a type for each column, and %s is not known", sink, wants), fmt.Sprintf("declare it, as in %s: {value: …, type: %s}", col.Name, example))
 	}
 }

@@ -46,7 +46,7 @@ func (c *compiler) target() {
 // columnOf is what is known of a column: its declared type, else the target's,
 // else what the expression gives. Certain contradictions are reported.
 func (c *compiler) columnOf(d FieldDecl, f fieldStep, target *schema.Schema) Column {
-	col := Column{Name: f.name, Type: f.declared, Nullable: !f.required, Description: c.expand(d.Description)}
+	col := Column{Name: f.name, Type: f.declared, Converted: f.declared.Known(), Nullable: !f.required, Description: c.expand(d.Description)}
 	gives := f.declared
 	if !gives.Known() && f.program != nil {
 		gives = f.program.Type()

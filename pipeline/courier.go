@@ -85,5 +85,5 @@ func (p *Plan) sinkName(i int) string {
 // sinkConfig is what sink i is given.
 func (p *Plan) sinkConfig(i int, state string, w *World) SinkConfig {
 	s := p.sinks[i]
-	return SinkConfig{Mapping: p.name, Name: p.sinkName(i), Target: s.shown, Options: s.options, Columns: p.columns, Key: p.key, State: state, World: w}
+	return SinkConfig{Mapping: p.name, Digest: p.digest, Name: p.sinkName(i), Target: s.shown, Options: s.options, Columns: p.columns, Key: p.key, State: state, World: w}
 }

@@ -165,8 +165,9 @@ func (l *loader) base(at Text) (*sourceFile, bool) {
 		l.diags = l.diags.Error("missing-file", at.Span(), fmt.Sprintf("cannot read %s: %v", name, plainCause(err)), l.files.inputHint(at.Value, name))
 		return nil, false
 	}
-	l.origins.bases = append(l.origins.bases, baseFile{name, at})
-	return &sourceFile{name: name, src: src}, true
+	file := &sourceFile{name: name, src: src}
+	l.origins.bases = append(l.origins.bases, baseFile{file, at})
+	return file, true
 }
 
 // circle reports a mapping that extends one that extends it in turn.

@@ -1,6 +1,8 @@
 package pipeline_test
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -248,4 +250,34 @@ func FuzzLoad(f *testing.F) {
 		said(m)
 		m.Compile(pipeline.Setup{Registry: registry(nil), Files: inMemory(nil)})
 	})
+}
+
+func TestSinksKnowWhichMappingMadeTheirRows(t *testing.T) {
+	var got string
+	r := &pipeline.Registry{
+		Sources: []pipeline.SourceConnector{{Name: "test", Streams: []pipeline.Stream{{}}, Open: func(context.Context, pipeline.SourceConfig) (pipeline.Source, error) { return &pagesSource{}, nil }}},
+		Sinks: []pipeline.SinkConnector{{Name: "sink", Target: func(pipeline.Options) string { return "sink" }, Open: func(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
+			got = c.Digest
+			return &memorySink{}, nil
+		}}},
+	}
+	base := "version: 1\nsource: {test: {}}\nfields: {id: string(id)}\nsinks: [sink: {}]\n"
+	over := "extends: base.yaml\nkey: [id]\n"
+	files := inMemory(map[string]string{"base.yaml": base, "acme.yaml": over})
+	for name, text := range map[string]string{"base.yaml": base, "acme.yaml": over + base} {
+		m, diags := pipeline.Load(name, files)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		plan, diags := m.Compile(pipeline.Setup{Registry: r, Files: files})
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		if _, err := plan.Run(t.Context(), pipeline.RunOptions{World: &pipeline.World{OutDir: t.TempDir()}}); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("%x", sha256.Sum256([]byte(text))); got != want {
+			t.Errorf("%s: the digest is %q, want %q", name, got, want)
+		}
+	}
 }

@@ -75,12 +75,20 @@ type mapper struct {
 
 	part func(*job) bool // waits until what a job holds was written; nil: a page is not written in parts
 
+	holds []func(row []value.Value) (column int, err error) // of sinks that cannot keep every row
+
 	seen *sighting // nil: nobody asks what is covered
 	look func()    // is told of every row that is tried, when its slots are filled; nil: nobody looks
 }
 
 func newMapper(p *Plan, now time.Time) *mapper {
-	return &mapper{plan: p, machine: expression.NewMachine(now), slots: make([]value.Value, p.slots), row: make([]value.Value, len(p.columns))}
+	m := &mapper{plan: p, machine: expression.NewMachine(now), slots: make([]value.Value, p.slots), row: make([]value.Value, len(p.columns))}
+	for i := range p.sinks {
+		if holder := p.sinks[i].connector.Holder; holder != nil {
+			m.holds = append(m.holds, holder(p.columns))
+		}
+	}
+	return m
 }
 
 // page maps the records of j's page into j's batch and rejects. Each record ends
@@ -211,6 +219,11 @@ func (m *mapper) rowOf(j *job) *reject {
 	if m.plan.check != nil {
 		if broken := m.plan.check.Check(m.row); broken != nil {
 			return m.violation(broken)
+		}
+	}
+	for _, holds := range m.holds {
+		if column, err := holds(m.row); err != nil {
+			return &reject{code: codeConversion, field: m.plan.columns[column].Name, reason: err.Error(), value: m.row[column].AppendJSON(nil)}
 		}
 	}
 	if m.seen != nil {

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path/filepath"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -80,8 +82,19 @@ type origins struct {
 
 // baseFile is a file that is extended, and where it is named.
 type baseFile struct {
-	name string
-	at   Text
+	*sourceFile
+	at Text
+}
+
+// digest is the SHA-256 of what was written: the mapping, then those that it extends,
+// each after the one that names it.
+func (o *origins) digest() string {
+	sum := sha256.New()
+	sum.Write(o.own.src)
+	for _, base := range o.bases {
+		sum.Write(base.src)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // origin is a node as it was written.

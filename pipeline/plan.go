@@ -20,6 +20,7 @@ import (
 type Plan struct {
 	name        string
 	description string // as it is written
+	digest      string // of the files that the mapping was written in
 	source      planSource
 
 	// A record's slots: first the paths that are read of it, then for each
@@ -322,6 +323,16 @@ func (p *Plan) ReadsStdin() bool {
 	return slices.ContainsFunc(p.source.connector.Options, func(o Option) bool {
 		return o.Type == TypeInput && p.source.options.String(o.Name) == "-"
 	})
+}
+
+// WritesStdout reports whether rows go to stdout, and where the mapping says so.
+func (p *Plan) WritesStdout() (diag.Span, bool) {
+	for _, s := range p.sinks {
+		if s.target == "-" {
+			return s.at, true
+		}
+	}
+	return diag.Span{}, false
 }
 
 // Adds reports whether a sink adds to a file that is there.

@@ -15,7 +15,7 @@ import (
 // scanner (json-syntax, duplicate-name …), from expressions, and from the
 // target's schema (schema-…).
 const (
-	codeConversion = "conversion"     // a value is not of the declared type
+	codeConversion = "conversion"     // a value is not of its column's type
 	codeRequired   = "required"       // a required field is null
 	codeKeyTwice   = "key-twice"      // a row's key came before in this run
 	codeRefused    = "refused"        // the receiver will never take it

@@ -12,6 +12,7 @@ import (
 type Column struct {
 	Name        string
 	Type        value.Type // unknown where neither mapping nor schemas say
+	Converted   bool       // every value that is not null was converted to it
 	Nullable    bool
 	Description string
 }
@@ -119,6 +120,12 @@ type SinkConnector struct {
 	// Both may be nil; a sink of rows is both.
 	Keyed, Adds func(Options) bool
 
+	// Holder makes a check for rows of these columns, which belongs to one goroutine:
+	// it says which column of a row the sink cannot keep as it is, and why. That is a
+	// matter of one record, which is rejected; what Write returns ends the run. It may
+	// be nil, where every row can be kept.
+	Holder func([]Column) func(row []value.Value) (column int, err error)
+
 	// Open makes a writer for one run. Where its World has an Outbox, a sink of rows
 	// puts its requests there and sends none.
 	Open func(context.Context, SinkConfig) (Writer, error)
@@ -143,6 +150,7 @@ func (e *Refused) Error() string { return fmt.Sprintf("%d rows were refused", le
 // SinkConfig is all a sink is given for one run.
 type SinkConfig struct {
 	Mapping string
+	Digest  string // SHA-256 of the mapping's file and of those that it extends, in hex
 	Name    string // tells the sinks of a mapping apart: "webhook", "webhook-2"
 	Target  string // what messages call the target; empty: what the sink calls it
 	Options Options

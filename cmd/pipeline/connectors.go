@@ -55,16 +55,29 @@ func (a *app) showConnector(name string) error {
 		}
 		return describeSource(a.stdout, c)
 	}
-	var names []string
-	for _, c := range a.registry.Sources {
-		if names = append(names, c.Name); c.Name == name {
-			return describeSource(a.stdout, c)
+	source, isSource := a.registry.Source(name)
+	if isSource {
+		if err := describeSource(a.stdout, source); err != nil {
+			return err
 		}
 	}
+	if sink, isSink := a.registry.Sink(name); isSink {
+		if isSource {
+			fmt.Fprintln(a.stdout)
+		}
+		fmt.Fprintf(a.stdout, "%s, a sink: %s\n\n", sink.Name, sink.Summary)
+		return describeOptions(a.stdout, sink.Options)
+	}
+	if isSource {
+		return nil
+	}
+	var names []string
+	for _, c := range a.registry.Sources {
+		names = append(names, c.Name)
+	}
 	for _, c := range a.registry.Sinks {
-		if names = append(names, c.Name); c.Name == name {
-			fmt.Fprintf(a.stdout, "%s, a sink: %s\n\n", c.Name, c.Summary)
-			return describeOptions(a.stdout, c.Options)
+		if _, twice := a.registry.Source(c.Name); !twice {
+			names = append(names, c.Name)
 		}
 	}
 	if near := diag.Suggest(name, names); near != "" {

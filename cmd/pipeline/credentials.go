@@ -302,17 +302,22 @@ func (a account) missing(store *credentials.Store, book credentials.Book) error 
 			inStore += "; " + near
 		}
 	}
+	looked, toSet := "variable "+variable, "Or set a token:     export "+variable+"=…"
+	if a.auth.Client { // nobody has to log in: id and secret are enough
+		id, secret := rest.ClientVariables(a.connection)
+		looked = fmt.Sprintf("variables %s and %s, or %s", id, secret, variable)
+		toSet = fmt.Sprintf("Or set both:        export %s=… %s=…", id, secret)
+	}
 	lines := []string{
 		fmt.Sprintf("no credentials for the connection %q. Looked in:", a.connection),
-		fmt.Sprintf("  1. the environment variable %s (not set)", variable),
+		fmt.Sprintf("  1. the environment %s (not set)", looked),
 		fmt.Sprintf("  2. %s (%s)", dotenv, inDotenv),
 		fmt.Sprintf("  3. the store %s (%s)", store.Path, inStore),
 	}
 	if a.auth.Login || a.auth.Client {
 		lines = append(lines, "Log in:             "+a.toLogIn())
 	}
-	lines = append(lines,
-		fmt.Sprintf("Or set a token:     export %s=…", variable),
+	lines = append(lines, toSet,
 		"Or try the sandbox: "+cmp.Or(a.c.withoutToken, "pipeline run --sandbox "+diag.ShellWord(a.c.file)))
 	return errors.New(strings.Join(lines, "\n"))
 }

@@ -155,6 +155,7 @@ func (a *app) audit(ctx context.Context, dir string, asJSON, accept bool) error 
 			return err
 		}
 	}
+	began := time.Now()
 	r, err := jetstream.AuditStore(ctx, dir, a.engineLog())
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (a *app) audit(ctx context.Context, dir string, asJSON, accept bool) error 
 		e.SetIndent("", "  ")
 		err = e.Encode(r)
 	} else {
-		err = a.printAudit(r)
+		err = a.printAudit(r, r.At.Before(began))
 	}
 	if err == nil && len(r.Problems) > 0 {
 		return exitCode(exitFailed)
@@ -172,7 +173,9 @@ func (a *app) audit(ctx context.Context, dir string, asJSON, accept bool) error 
 	return err
 }
 
-func (a *app) printAudit(r jetstream.Report) error {
+// printAudit prints a report for people; noted says that its counts are those of an
+// earlier one.
+func (a *app) printAudit(r jetstream.Report, noted bool) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, l := range r.Logs {
 		line := fmt.Sprintf("%s\t%s\t%s of %s", l.Log, diag.Count(int(l.Messages), "message"), storeSize(l.Bytes), storeSize(l.Most))
@@ -185,6 +188,9 @@ func (a *app) printAudit(r jetstream.Report) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if noted && !r.At.IsZero() {
+		fmt.Fprintf(a.stdout, "counted at %s, by the serve that is running\n", r.At.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	fmt.Fprintf(a.stdout, "%s read and compared with their checksums\n", storeSize(uint64(r.Read)))
 	if len(r.Problems) == 0 {

@@ -75,7 +75,7 @@ nothing is missing
 	}
 	defer e.Close(t.Context())
 	code, said = command(t, t.Context(), "pipeline engine audit "+dir) // while it is used
-	if problem := block + ": the message at byte "; code != exitFailed || strings.Count(said, problem) != 1 {
+	if problem := block + ": the message at byte "; code != exitFailed || strings.Count(said, problem) != 1 || !strings.Contains(said, "\ncounted at 20") {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 }

@@ -57,6 +57,20 @@ func overlaps(all []checked, files *pipeline.Files, out string, together bool) {
 	}
 }
 
+// eventsAlone reports mappings that write rows to stdout, where --json prints events.
+func eventsAlone(all []checked) {
+	for i := range all {
+		c := &all[i]
+		if c.plan == nil {
+			continue
+		}
+		if at, ok := c.plan.WritesStdout(); ok {
+			c.diags = c.diags.Error("output-overlaps", at, "this writes rows to stdout, where --json prints events", "give the rows a file, or leave --json out")
+			c.plan = nil
+		}
+	}
+}
+
 // readFiles finds a file among those that are read.
 type readFiles struct {
 	byPath map[string]string // the name by the absolute path

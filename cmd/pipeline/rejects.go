@@ -101,6 +101,9 @@ func (a *app) rejects(ctx context.Context, file string, f runFlags, d deadFlags)
 	all, files := a.check([]string{file}, f.state)
 	if f.replay && !d.deliveries {
 		overlaps(all, files, f.out, true)
+		if f.json {
+			eventsAlone(all)
+		}
 	}
 	list, err := a.problems(all, files)
 	switch {

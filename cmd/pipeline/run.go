@@ -113,6 +113,9 @@ func (f runFlags) checkProgress() error {
 func (a *app) runFiles(ctx context.Context, args []string, f runFlags) error {
 	all, files := a.check(args, f.state)
 	overlaps(all, files, f.out, true)
+	if f.json {
+		eventsAlone(all)
+	}
 	list, err := a.problems(all, files)
 	if err != nil {
 		return err
@@ -230,11 +233,6 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		}
 		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
 			return usage("%s would send made-up people to its webhook; give it an address of this machine to try it with --sandbox", c.file)
-		}
-		for _, target := range c.plan.Targets() {
-			if f.json && target == "-" {
-				return usage("%s writes rows to stdout, where --json prints events; remove one of them", c.file)
-			}
 		}
 	}
 	return nil

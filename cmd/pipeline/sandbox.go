@@ -81,6 +81,9 @@ func (a *app) serveSandbox(ctx context.Context, name string, port int, o rest.Sa
 	if err != nil {
 		return usage("%v", err)
 	}
+	if port < 0 || port > 65535 {
+		return usage("--port takes a number from 0 to 65535, and %d is none", port)
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("port %d is taken; choose another one with --port, or leave it out to get a free one", port)

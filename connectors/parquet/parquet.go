@@ -51,6 +51,7 @@ func Connector() pipeline.SinkConnector {
 		Target:  func(o pipeline.Options) string { return o.String("path") },
 		Typed:   true,
 		Binary:  true,
+		Holder:  holder,
 		Open:    open,
 	}
 }
@@ -87,5 +88,5 @@ func open(_ context.Context, c pipeline.SinkConfig) (pipeline.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newWriter(out, o, c.Mapping, columns, packing), nil
+	return newWriter(out, o, c, columns, packing), nil
 }

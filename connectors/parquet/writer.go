@@ -47,14 +47,15 @@ type writer struct {
 	err      error // the first one: columns may now differ in length
 }
 
-func newWriter(out *pipeline.Output, o Options, mapping string, columns []column, packing compress.Codec) *writer {
+func newWriter(out *pipeline.Output, o Options, c pipeline.SinkConfig, columns []column, packing compress.Codec) *writer {
 	w := &writer{Output: out, path: o.Path, columns: columns, rowGroup: int64(o.RowGroupMB) << 20, waiting: &waiting{out: out, open: map[*pages]bool{}}}
 	options := []parquet.WriterOption{
 		schemaOf(columns),
 		// In the form that readers know: some distrust the statistics of a writer
 		// whose name they cannot read.
 		&parquet.WriterConfig{CreatedBy: "pipeline version 1"},
-		parquet.KeyValueMetadata("pipeline.mapping", mapping),
+		parquet.KeyValueMetadata("pipeline.mapping", c.Mapping),
+		parquet.KeyValueMetadata("pipeline.mapping_sha256", c.Digest),
 		parquet.Compression(packing),
 		parquet.PageBufferSize(pageSize + pageSize/8),
 		parquet.ColumnPageBuffers(w.waiting),

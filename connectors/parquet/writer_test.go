@@ -106,7 +106,7 @@ func openFile(t testing.TB, path string, options pipeline.Options, cols []pipeli
 		options = pipeline.Options{}
 	}
 	options["path"] = path
-	return Connector().Open(t.Context(), pipeline.SinkConfig{Mapping: "acme", Options: options, Columns: cols, World: &pipeline.World{}})
+	return Connector().Open(t.Context(), pipeline.SinkConfig{Mapping: "acme", Digest: "c0ffee", Options: options, Columns: cols, World: &pipeline.World{}})
 }
 
 // read is the schema of a file, and its values with their levels.
@@ -185,6 +185,9 @@ func TestSchema(t *testing.T) {
 	}
 	if name, _ := file.Lookup("pipeline.mapping"); name != "acme" {
 		t.Errorf("pipeline.mapping is %q", name)
+	}
+	if digest, _ := file.Lookup("pipeline.mapping_sha256"); digest != "c0ffee" {
+		t.Errorf("pipeline.mapping_sha256 is %q", digest)
 	}
 	if by := file.Metadata().CreatedBy; by != "pipeline version 1" {
 		t.Errorf("created by %q", by)

@@ -74,9 +74,10 @@ type decoded struct {
 	items []any
 }
 
-// NewMachine is a machine whose now() is now.
+// NewMachine makes a machine for which now() is now, to the microsecond: no sink keeps
+// less, and some keep no more.
 func NewMachine(now time.Time) *Machine {
-	m := &Machine{now: now, vm: vm.VM{MemoryBudget: maxItems}}
+	m := &Machine{now: now.Truncate(time.Microsecond), vm: vm.VM{MemoryBudget: maxItems}}
 	m.env = map[string]any{machineID: m}
 	return m
 }

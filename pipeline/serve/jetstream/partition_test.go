@@ -9,7 +9,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,7 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"pipeline/pipeline/serve/engine"
 	"pipeline/pipeline/serve/enginetest"
 )
 
@@ -108,45 +106,6 @@ func (a *apart) takes(nodes []*process) {
 		})
 	}
 	all.Wait()
-}
-
-// current waits until each node has what the others have, and knows it.
-func (a *apart) current() time.Duration {
-	a.t.Helper()
-	begin := time.Now()
-	for _, p := range a.nodes {
-		for why := p.behind(); why != ""; why = p.behind() {
-			if time.Since(begin) > 3*time.Minute {
-				a.t.Fatalf("node %s is not as the others are: %s", p.Node, why)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
-	return time.Since(begin)
-}
-
-// underWay is how far a node may be behind while this much is stored.
-const underWay = 32
-
-// behind is what is amiss where a node sees it; empty: nothing.
-func (p *process) behind() string {
-	text, err := p.get("/status")
-	if err != nil {
-		return err.Error()
-	}
-	var s engine.Status
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return err.Error()
-	}
-	for _, n := range s.Nodes {
-		if !n.Online || n.Behind > underWay {
-			return text
-		}
-	}
-	if !s.Ready || len(s.Nodes) != 3 {
-		return text
-	}
-	return ""
 }
 
 // interruption begins, and returns which nodes are without the others, and its end.
@@ -233,7 +192,7 @@ func TestCrashPartition(t *testing.T) {
 // and how long it took until all were as before when it was over.
 func (a *apart) interrupt(test interruption) (without, after time.Duration) {
 	a.t.Helper()
-	a.current()
+	a.current(a.t)
 	leader := a.index(a.leader()[0])
 	began := time.Now()
 	cut, end := test.begin(a, leader)
@@ -248,7 +207,7 @@ func (a *apart) interrupt(test interruption) (without, after time.Duration) {
 	end()
 	mended := time.Now()
 	a.takes(a.nodes)
-	a.current()
+	a.current(a.t)
 	after = time.Since(mended)
 	a.t.Logf("%s (node %s): the others went on after %v, all were current %v after the end", test.name, a.nodes[leader].Node, without, after)
 	return without, after

@@ -6,6 +6,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 
@@ -58,10 +59,23 @@ func (p *Plan) identity(text []byte, sha256 string) []byte {
 			return key.AppendJSON([]byte{'k'})
 		}
 	}
+	return textIdentity(text, sha256)
+}
+
+// textIdentity tells a record from others that are not alike to the last character.
+func textIdentity(text []byte, sha256 string) []byte {
 	if len(text) == 0 {
 		return append([]byte{'h'}, sha256...)
 	}
 	return appendOneLine([]byte{'t'}, bytes.TrimSpace(text)) // as the file has it
+}
+
+// isKey reports whether an identity is by the record's own key.
+func isKey(id []byte) bool { return id[0] == 'k' }
+
+// inPush is an identity among the records of one push.
+func inPush(push uint64, id []byte) []byte {
+	return append(binary.AppendUvarint([]byte{'p'}, push), id...)
 }
 
 // identityOf is the identity that a reject of a record has.

@@ -264,6 +264,7 @@ func (r *run) admit(j *job) error {
 	if err := errors.Join(r.unique(j), r.noteRejected(j)); err != nil {
 		return err
 	}
+	r.rejectSettled(j)
 	return r.outdated(j)
 }
 

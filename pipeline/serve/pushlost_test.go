@@ -1,0 +1,190 @@
+package serve_test
+
+// pushlost_test.go: runs of pushes that die between two of the effects that they end
+// with. Whatever came of a push the first time comes of it once more: each push is a
+// row or a reject, and never neither.
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// folder is a folder of push runs: the mapping, the inbox, the state and what is made.
+type folder struct {
+	t   *testing.T
+	dir string
+}
+
+func newFolder(t *testing.T, mapping string) folder {
+	f := folder{t, t.TempDir()}
+	f.write("m.yaml", mapping)
+	f.write("end", "")
+	return f
+}
+
+func (f folder) write(name, text string) {
+	f.t.Helper()
+	name = filepath.Join(f.dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f folder) run() {
+	f.t.Helper()
+	if err := pushRuns(f.dir); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// files is all that is in the folder, by name.
+func (f folder) files() map[string]string {
+	f.t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(f.dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		inside, _ := filepath.Rel(f.dir, name)
+		files[filepath.ToSlash(inside)] = string(text)
+		return err
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return files
+}
+
+// become makes the folder have these files, and no others.
+func (f folder) become(files map[string]string) {
+	f.t.Helper()
+	for name := range f.files() {
+		if err := os.Remove(filepath.Join(f.dir, name)); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	for name, text := range files {
+		f.write(name, text)
+	}
+}
+
+// made is what is left to see of push runs.
+func (f folder) made() map[string]string {
+	all := f.files()
+	return map[string]string{"out.csv": all["out.csv"], "rejects": all["m.rejects.jsonl"], "pushed": all["state/pushed.json"]}
+}
+
+// choosy is a receiver that takes each request once, by its key, but for people who
+// are called "no".
+type choosy struct {
+	*httptest.Server
+	mu   sync.Mutex
+	took map[string]string // bodies by idempotency key
+}
+
+func newChoosy(t *testing.T) *choosy {
+	c := &choosy{took: map[string]string{}}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), `"name":"no"`) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.took[r.Header.Get("Idempotency-Key")] = string(body)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// has is what was taken so far.
+func (c *choosy) has() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.took)
+}
+
+// unmade is a mapping to a receiver whose body cannot be made of people who are
+// called "bad", and to a file, which does not have whom the receiver refuses.
+const unmade = `
+version: 1
+name: m
+source: {webhook: {path: /hooks/m-0123456789abcdef0123456789abcdef}}
+key: [id]
+fields:
+  id: {value: id, type: integer, required: true}
+  name: {value: name, type: string, required: true}
+sinks:
+  - webhook: {url: %q, body: 'string(row) contains "bad" ? integer(string(row)) : row'}
+  - csv: {path: out.csv, mode: append}
+`
+
+// ends are the effects that a run of pushes ends with, in their order, by how the
+// names of their files begin: the rows of the file, the rejects, what the receiver has,
+// and that the run is over.
+var ends = [][]string{{"out.csv", "state/appended-"}, {"m.rejects.jsonl"}, {"state/ledger.db"}, {"state/pushed.json"}}
+
+// diedAfter is a folder whose run died after so many of the effects that it ends with.
+func diedAfter(effects int, before, after map[string]string) map[string]string {
+	files := maps.Clone(before)
+	for _, begins := range slices.Concat(ends[:effects]...) {
+		for name, text := range after {
+			if strings.HasPrefix(name, begins) {
+				files[name] = text
+			}
+		}
+	}
+	return files
+}
+
+const going = `{"started": "2030-01-01T00:00:00Z", "after": 2, "up_to": 8}`
+
+func TestPushRunThatDiesKeepsItsRejects(t *testing.T) {
+	receiver := newChoosy(t)
+	f := newFolder(t, fmt.Sprintf(unmade, receiver.URL))
+	f.write("inbox", `{"id": 1, "name": "Ada"}`+"\n"+`{"id": 2, "name": "bad"}`+"\n")
+	f.run()
+	f.write("inbox", f.files()["inbox"]+`{"id": 3, "name": "bad"}
+{"id": 4, "name": "no"}
+{"id": 5, "name": "Bo"}
+{"id": 6, "name": null}
+[{"id": 7, "name": "Cy"}, {"id": 8, "name": "bad"}, {"id": 7, "name": "Di"}, {"id": 9, "name": "no"}]
+{"id": 1, "name": "bad"}
+`)
+	f.write("state/pushing.json", going)
+	before := f.files()
+	f.run()
+	after, want := f.files(), f.made()
+	took := receiver.has()
+	if n := strings.Count(want["rejects"], "\n"); n != 8 || want["out.csv"] != "id,name\n1,Ada\n5,Bo\n7,Cy\n" || len(took) != 3 {
+		t.Fatalf("%d rejects\n%s\n%s\n%v", n, want["rejects"], want["out.csv"], took)
+	}
+	for effects := range len(ends) {
+		t.Run(fmt.Sprint(effects), func(t *testing.T) {
+			f.become(diedAfter(effects, before, after))
+			f.run()
+			if diff := cmp.Diff(want, f.made()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(took, receiver.has()); diff != "" {
+				t.Errorf("the receiver (-want +got)\n%s", diff)
+			}
+		})
+	}
+}

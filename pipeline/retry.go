@@ -138,10 +138,12 @@ func (p *Plan) lastPushes(path string) (map[ledger.Hash]uint64, error) {
 }
 
 // pushedRecord is which record a line is of, where that was pushed: by its own key, or
-// where it has none by that of its row.
+// where it has none by that of its row. Where nothing has a key each push is a record.
 func (p *Plan) pushedRecord(l *RejectLine) (id ledger.Hash, pushed bool) {
 	switch {
 	case l.Damage != "" || l.Push == 0 || !p.owns(l):
+		return id, false
+	case p.recordKey == nil && len(p.key) == 0:
 		return id, false
 	case p.recordKey == nil && len(p.each) == 0 && l.Key != nil:
 		return ledger.Sum(l.Key), true

@@ -188,3 +188,84 @@ func TestPushRunThatDiesKeepsItsRejects(t *testing.T) {
 		})
 	}
 }
+
+// rejects is how many lines the reject file has.
+func (f folder) rejects() int { return strings.Count(f.made()["rejects"], "\n") }
+
+// push adds pushes and runs what there is to run.
+func (f folder) push(bodies ...string) {
+	f.t.Helper()
+	f.write("inbox", f.files()["inbox"]+strings.Join(bodies, "\n")+"\n")
+	f.run()
+}
+
+const badge = `
+version: 1
+name: m
+source: {webhook: {path: /hooks/m-0123456789abcdef0123456789abcdef}}
+%s
+fields:
+  id: {value: id, type: integer, required: true}
+  name: name ?? ""
+sinks:
+  - csv: {path: out.csv, mode: %s}
+`
+
+// Two pushes are two rejects, also where they are alike and nothing else tells them
+// apart; the same push is one, however often it is mapped.
+func TestPushesThatAreAlikeAreTwoRejects(t *testing.T) {
+	for _, mode := range []string{"append", "merge"} {
+		t.Run(mode, func(t *testing.T) {
+			f := newFolder(t, fmt.Sprintf(badge, "key: [id]", mode))
+			f.push(`hello`, `{"id": "x"}`, `hello`)
+			before := f.files()
+			f.push(`hello`, `{"id": 1}`, `{"id": "x"}`, `hello`)
+			if n := f.rejects(); n != 6 {
+				t.Fatalf("%d rejects of 6 bad pushes\n%s", n, f.made()["rejects"])
+			}
+			want := f.made()
+			for effects := range 3 {
+				// the start that it had is the only thing that is not in the files any more
+				start := strings.Replace(want["pushed"], `"seq":7`, `"after":3,"up_to":7`, 1)
+				before["state/pushing.json"], before["inbox"] = start, f.files()["inbox"]
+				f.become(diedAfter(effects, before, f.files()))
+				f.run()
+				if diff := cmp.Diff(want, f.made()); diff != "" {
+					t.Errorf("died after %d effects (-want +got)\n%s", effects, diff)
+				}
+			}
+		})
+	}
+}
+
+// A push that is mapped well closes the rejects of those that were alike, where it is
+// the same row, and nobody else's where rows have no key.
+func TestPushClosesRejectsThatAreTheSameRow(t *testing.T) {
+	for _, test := range []struct {
+		key, mode string
+		rejects   int
+		rows      string
+	}{
+		{"key: [id]", "merge", 1, "1,\n"},
+		{"", "append", 3, "1,\n"},
+	} {
+		t.Run(test.mode, func(t *testing.T) {
+			f := newFolder(t, fmt.Sprintf(badge, test.key, test.mode))
+			f.push(`{"id": "one"}`, `{"id": "one"}`, `{"id": "x"}`)
+			f.write("m.yaml", strings.Replace(f.files()["m.yaml"], "value: id", `value: 'id == "one" ? 1 : id'`, 1))
+			f.push(`{"id": "one"}`)
+			if n := f.rejects(); n != test.rejects || f.made()["out.csv"] != "id,name\n"+test.rows {
+				t.Errorf("%d rejects are open\n%s\n%s", n, f.made()["rejects"], f.made()["out.csv"])
+			}
+			if err := replayRejects(f.dir); err != nil {
+				t.Fatal(err)
+			}
+			if n := f.rejects(); n != 1 {
+				t.Errorf("%d rejects are open\n%s", n, f.made()["rejects"])
+			}
+			if got, want := f.made()["out.csv"], "id,name\n"+strings.Repeat(test.rows, test.rejects); got != want {
+				t.Errorf("the file is %q, want %q", got, want)
+			}
+		})
+	}
+}

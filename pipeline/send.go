@@ -157,7 +157,7 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 	}
 	sending := semaphore.NewWeighted(maxSending)
 	r.delivery.release = func(j *job) { sending.Release(j.out.weight) }
-	spare := make(chan *job, maxSending/leastPage)
+	spare := make(chan *job, maxSending/leastPage+1) // all there may be: the one that leaves made room before it is here
 	enough, most := 0, 0 // rows, and bytes that a page's texts and keys took
 	for _, s := range sinks {
 		enough = max(enough, s.enough)

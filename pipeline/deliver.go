@@ -239,7 +239,7 @@ func (r *run) refuse(j *job, s *rowSink, refused []RefusedRow) {
 	for _, item := range items {
 		one := answers[item]
 		r.rejectRows(j, item, func([]byte) reject {
-			return reject{code: codeRefused, reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
+			return reject{code: cmp.Or(one.Code, codeRefused), reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
 		})
 	}
 }

@@ -91,7 +91,7 @@ func (r *run) openDelivery() error {
 		generation := s.run.Generation()
 		if r.push != nil {
 			generation = r.push.Started.UnixNano() // the same on every node that makes the run
-			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}}
+			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}, refused: map[ledger.Hash]refusedAlike{}}
 			if s.pushes.finished, err = s.run.Finished(generation); err != nil {
 				return err
 			}

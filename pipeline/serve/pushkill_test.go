@@ -167,7 +167,7 @@ key: [id]
 fields:
   id: {value: id, type: integer, required: true}
   name: name ?? ""
-sinks: [%s]
+sinks: [{%s}]
 `
 
 // killPushRuns pushes people while the process that maps them is killed again and

@@ -16,8 +16,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pipeline/pipeline"
 )
 
 // folder is a folder of push runs: the mapping, the inbox, the state and what is made.
@@ -140,10 +143,10 @@ sinks:
 // and that the run is over.
 var ends = [][]string{{"out.csv", "state/appended-"}, {"m.rejects.jsonl"}, {"state/ledger.db"}, {"state/pushed.json"}}
 
-// diedAfter is a folder whose run died after so many of the effects that it ends with.
-func diedAfter(effects int, before, after map[string]string) map[string]string {
+// diedAfter is a folder whose run died after some of the effects that it ends with.
+func diedAfter(effects [][]string, before, after map[string]string) map[string]string {
 	files := maps.Clone(before)
-	for _, begins := range slices.Concat(ends[:effects]...) {
+	for _, begins := range slices.Concat(effects...) {
 		for name, text := range after {
 			if strings.HasPrefix(name, begins) {
 				files[name] = text
@@ -177,7 +180,7 @@ func TestPushRunThatDiesKeepsItsRejects(t *testing.T) {
 	}
 	for effects := range len(ends) {
 		t.Run(fmt.Sprint(effects), func(t *testing.T) {
-			f.become(diedAfter(effects, before, after))
+			f.become(diedAfter(ends[:effects], before, after))
 			f.run()
 			if diff := cmp.Diff(want, f.made()); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -186,6 +189,54 @@ func TestPushRunThatDiesKeepsItsRejects(t *testing.T) {
 				t.Errorf("the receiver (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// pull runs the mapping over its source.
+func (f folder) pull() {
+	f.t.Helper()
+	plan, err := planIn(f.dir)
+	if err == nil {
+		_, err = plan.Run(f.t.Context(), pipeline.RunOptions{World: &pipeline.World{Now: time.Now(), OutDir: f.dir}, State: filepath.Join(f.dir, "state")})
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// In a run that pulls the ledger is told of each row as it is delivered, long before
+// there is a reject file, and never of one that was refused.
+func TestPullThatDiesKeepsItsRejects(t *testing.T) {
+	receiver := newChoosy(t)
+	f := newFolder(t, "")
+	records := filepath.Join(f.dir, "records.jsonl")
+	f.write("records.jsonl", `{"id": 1, "name": "Ada"}
+{"id": 2, "name": "bad"}
+{"id": 3, "name": "no"}
+{"id": 4, "name": null}
+{"id": 5, "name": "Bo"}
+`)
+	mapping := strings.Replace(fmt.Sprintf(unmade, receiver.URL), "webhook: {path: /hooks/m-0123456789abcdef0123456789abcdef}", fmt.Sprintf("file: {path: %q}", records), 1)
+	f.write("m.yaml", strings.Replace(mapping, ", mode: append", "", 1))
+	before := f.files()
+	f.pull()
+	after, want := f.files(), f.made()
+	took := receiver.has()
+	if n := f.rejects(); n != 3 || want["out.csv"] != "id,name\n1,Ada\n5,Bo\n" || len(took) != 2 {
+		t.Fatalf("%d rejects\n%s\n%s\n%v", n, want["rejects"], want["out.csv"], took)
+	}
+	// The ledger is the last as well: it notes that the run is over, which is as far
+	// ahead of the rest as it can be.
+	ends := [][]string{{"state/ledger.db"}, {"m.rejects.jsonl"}, {"out.csv"}}
+	for effects := range len(ends) + 1 {
+		f.become(diedAfter(ends[:effects], before, after))
+		f.pull()
+		if diff := cmp.Diff(want, f.made()); diff != "" {
+			t.Errorf("died after %d effects (-want +got)\n%s", effects, diff)
+		}
+		if diff := cmp.Diff(took, receiver.has()); diff != "" {
+			t.Errorf("died after %d effects: the receiver (-want +got)\n%s", effects, diff)
+		}
 	}
 }
 
@@ -228,7 +279,7 @@ func TestPushesThatAreAlikeAreTwoRejects(t *testing.T) {
 				// the start that it had is the only thing that is not in the files any more
 				start := strings.Replace(want["pushed"], `"seq":7`, `"after":3,"up_to":7`, 1)
 				before["state/pushing.json"], before["inbox"] = start, f.files()["inbox"]
-				f.become(diedAfter(effects, before, f.files()))
+				f.become(diedAfter(ends[:effects], before, f.files()))
 				f.run()
 				if diff := cmp.Diff(want, f.made()); diff != "" {
 					t.Errorf("died after %d effects (-want +got)\n%s", effects, diff)
@@ -267,5 +318,64 @@ func TestPushClosesRejectsThatAreTheSameRow(t *testing.T) {
 				t.Errorf("the file is %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// A row that is sent once, for the pushes in between are alike, is refused as often as it
+// was pushed.
+func TestPushesThatAreRefusedAlike(t *testing.T) {
+	receiver := newChoosy(t)
+	f := newFolder(t, fmt.Sprintf(unmade, receiver.URL))
+	const bad, no, ada = `{"id": 1, "name": "bad"}`, `{"id": 2, "name": "no"}`, `{"id": 1, "name": "Ada"}`
+	f.push(bad, no, bad, no, ada, ada, bad, no, ada)
+	if n := f.rejects(); n != 6 {
+		t.Errorf("%d rejects of 6 bad pushes\n%s", n, f.made()["rejects"])
+	}
+	if got, want := f.made()["out.csv"], "id,name\n"+strings.Repeat("1,Ada\n", 3); got != want {
+		t.Errorf("the file is %q, want %q", got, want)
+	}
+	if n := len(receiver.has()); n != 2 { // told of each change, and not of what is none
+		t.Errorf("the receiver took %d requests", n)
+	}
+}
+
+// Whatever moment it is killed at, each push is a row or a reject: here half of the bad
+// ones are refused by the sink, half by the mapping, and all of a half are alike.
+func TestKilledPushRunsAreRowsOrRejects(t *testing.T) {
+	t.Parallel()
+	receiver := newChoosy(t)
+	dir := t.TempDir()
+	pushes := 4 * killPushRuns(t, dir, fmt.Sprintf(`webhook: {url: %q, body: 'string(row) contains "bad" ? integer(string(row)) : row'}}, {csv: {path: out.csv, mode: append}`, receiver.URL), func(i int) string {
+		switch i % 7 {
+		case 2:
+			return `{"id": 0, "name": "bad"}`
+		case 5:
+			return `hello`
+		}
+		return fmt.Sprintf(`{"id": %d, "name": "p%d"}`, i, i)
+	})
+	want, rejected := "id,name\n", map[uint64]int{}
+	for i := range pushes {
+		switch i % 7 {
+		case 2, 5:
+			rejected[uint64(i+1)] = 1
+		default:
+			want += fmt.Sprintf("%d,p%d\n", i, i)
+		}
+	}
+	rows, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
+	if diff := cmp.Diff(want, string(rows)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	got := map[uint64]int{}
+	err := pipeline.ReadRejects(filepath.Join(dir, "m.rejects.jsonl"), func(l *pipeline.RejectLine) error {
+		got[l.Push]++
+		return nil
+	})
+	if diff := cmp.Diff(rejected, got); diff != "" || err != nil {
+		t.Errorf("rejects by push (-want +got)\n%s%v", diff, err)
+	}
+	if n := len(receiver.has()); n != pushes-len(rejected) {
+		t.Errorf("the receiver took %d requests of %d good pushes", n, pushes-len(rejected))
 	}
 }

@@ -379,3 +379,36 @@ func TestKilledPushRunsAreRowsOrRejects(t *testing.T) {
 		t.Errorf("the receiver took %d requests of %d good pushes", n, pushes-len(rejected))
 	}
 }
+
+// Rejects that are alike stay as many as there were while the mapping is not mended, and
+// are one row when it is, where the row has a key.
+func TestReplayOfPushesThatAreAlike(t *testing.T) {
+	f := newFolder(t, fmt.Sprintf(badge, "key: [id]", "merge"))
+	f.push(`{"id": "one"}`, `hello`, `{"id": "one"}`, `hello`)
+	replay := func(rejects int, rows string) {
+		t.Helper()
+		if err := replayRejects(f.dir); err != nil {
+			t.Fatal(err)
+		}
+		if n, got := f.rejects(), f.made()["out.csv"]; n != rejects || got != rows {
+			t.Errorf("%d rejects are open, want %d; the file is %q, want %q\n%s", n, rejects, got, rows, f.made()["rejects"])
+		}
+	}
+	replay(4, "id,name\n")
+	f.write("m.yaml", strings.Replace(f.files()["m.yaml"], "value: id", `value: 'id == "one" ? 1 : id'`, 1))
+	replay(2, "id,name\n1,\n")
+}
+
+// A record that has one key in two of its rows is no row that is there.
+func TestReplayOfAPushThatIsTwiceInItself(t *testing.T) {
+	mapping := strings.Replace(fmt.Sprintf(badge, "key: [id]\neach: {one: list}", "merge"), "value: id", "value: integer(one.id)", 1)
+	f := newFolder(t, mapping)
+	f.push(`{"list": [{"id": 1}, {"id": "x"}, {"id": 1}]}`)
+	f.write("m.yaml", strings.Replace(mapping, "integer(one.id)", `'one.id == "x" ? 2 : integer(one.id)'`, 1))
+	if err := replayRejects(f.dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.made()["rejects"]; f.rejects() != 1 || !strings.Contains(got, `"code":"key-twice"`) {
+		t.Errorf("the rejects are %q", got)
+	}
+}

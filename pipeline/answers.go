@@ -225,6 +225,9 @@ func (j *job) refusedRecords() int {
 
 // passOn passes on a page whose rows are all answered and recorded.
 func (a *answers) passOn(ctx context.Context, j *job) {
+	if a.sink.pushes != nil {
+		a.sink.pushes.refuseAlike(&j.out)
+	}
 	if len(j.out.refused) > 0 {
 		a.run.refuse(j, a.sink, j.out.refused)
 	}

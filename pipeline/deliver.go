@@ -45,6 +45,7 @@ const maxGone = 0.20
 type delivery struct {
 	seen       *Keys // of this run, and where it is of pushes of the one at hand: rows and rejects
 	rejected   *Keys // of a run of pushes: the records that were rejected, by identity
+	alike      *Keys // of a run of open rejects: what was pushed and made rows, by its text; nil: nothing yet
 	unknownKey bool  // a reject's key is not known, so that what is gone is not either
 	ledger     *ledger.Ledger
 	sinks      []*rowSink
@@ -91,7 +92,7 @@ func (r *run) openDelivery() error {
 		generation := s.run.Generation()
 		if r.push != nil {
 			generation = r.push.Started.UnixNano() // the same on every node that makes the run
-			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}}
+			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}, refused: map[ledger.Hash]refusedAlike{}}
 			if s.pushes.finished, err = s.run.Finished(generation); err != nil {
 				return err
 			}
@@ -121,6 +122,9 @@ func (d *delivery) close() error {
 	}
 	if d.rejected != nil {
 		err = errors.Join(err, d.rejected.Close())
+	}
+	if d.alike != nil {
+		err = errors.Join(err, d.alike.Close())
 	}
 	if d.ledger != nil {
 		err = errors.Join(err, d.ledger.Close())
@@ -162,46 +166,81 @@ func (r *run) unique(j *job) error {
 		return nil
 	}
 	var twice []int // records
-	for row := range j.items {
-		if err := rejects(j.items[row]); err != nil {
+	for row, item := range j.items {
+		if err := rejects(item); err != nil {
 			return err
 		}
-		added, err := r.delivery.seen.Add(j.out.entries[row].Key)
+		added, err := r.addKey(j, row)
 		if err != nil {
 			return err
 		}
-		if kept := j.page.Records[j.items[row]].kept; kept != nil && kept.reject.code == codeKeyTwice {
-			// what came before it was delivered: as long as both have one key, so it is
-			added = added && !bytes.Equal(kept.reject.value, r.plan.keyObject(j.out.entries[row].Key))
-		}
-		if !added && (len(twice) == 0 || twice[len(twice)-1] != j.items[row]) {
-			twice = append(twice, j.items[row])
+		again := len(twice) > 0 && twice[len(twice)-1] == item
+		switch {
+		case !added && !again:
+			twice = append(twice, item)
+		case added && !again && (row+1 == len(j.items) || j.items[row+1] != item): // all its rows
+			if err := r.noteAlike(&j.page.Records[item]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := rejects(math.MaxInt); err != nil {
 		return err
 	}
 	for _, item := range twice {
-		r.rejectRows(j, item, func(key []byte) reject {
-			return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: key}
-		})
+		if err := r.rejectTwice(j, item); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// addKey adds the key of a row to those of this run, and reports whether it is new.
+func (r *run) addKey(j *job, row int) (added bool, err error) {
+	key := j.out.entries[row].Key
+	added, err = r.delivery.seen.Add(key)
+	if kept := j.page.Records[j.items[row]].kept; kept != nil && kept.reject.code == codeKeyTwice {
+		// what came before it was delivered: as long as both have one key, so it is
+		added = added && !bytes.Equal(kept.reject.value, r.plan.keyObject(key))
+	}
+	return added, err
+}
+
+// rejectTwice rejects a record whose key came before. A reject that was pushed twice is
+// one row when it is mapped well, which is there.
+func (r *run) rejectTwice(j *job, item int) error {
+	same, err := r.isAlike(&j.page.Records[item])
+	if err != nil {
+		return err
+	}
+	if same {
+		j.takeOut(j.rowsOf(item))
+		j.filtered++
+		return nil
+	}
+	r.rejectRows(j, item, func(key []byte) reject {
+		return reject{code: codeKeyTwice, reason: "a record with this key came before it in this run", value: key}
+	})
 	return nil
 }
 
 // rejectRows takes the rows of a record out of the batch and makes the record a
 // reject; why is told the key of the first of them, as an object.
 func (r *run) rejectRows(j *job, item int, why func(key []byte) reject) {
-	first := slices.Index(j.items, item)
-	last := first
-	for last < len(j.items) && j.items[last] == item {
-		last++
-	}
+	first, last := j.rowsOf(item)
 	key := r.plan.keyObject(j.out.entries[first].Key)
 	one := why(key)
 	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, key, one)
 	j.rejected = append(j.rejected, rejected{item: item, reject: one})
 	j.takeOut(first, last)
+}
+
+// rowsOf are the rows of a record, from first up to last.
+func (j *job) rowsOf(item int) (first, last int) {
+	first = slices.Index(j.items, item)
+	for last = first; last < len(j.items) && j.items[last] == item; last++ {
+	}
+	return first, last
 }
 
 // takeOut takes the rows of one record out of the batch.
@@ -239,7 +278,7 @@ func (r *run) refuse(j *job, s *rowSink, refused []RefusedRow) {
 	for _, item := range items {
 		one := answers[item]
 		r.rejectRows(j, item, func([]byte) reject {
-			return reject{code: codeRefused, reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
+			return reject{code: cmp.Or(one.Code, codeRefused), reason: fmt.Sprintf("%s: %s", s.target, one.Reason), value: value.AppendJSONString(nil, one.Answer)}
 		})
 	}
 }

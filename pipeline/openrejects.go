@@ -6,6 +6,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 
@@ -14,7 +15,8 @@ import (
 
 // openRejects are the rejects of earlier runs that an incremental run finds. A
 // record that it reads anew takes the place of its old copy. Records are told
-// apart by their own key, and without one by their text.
+// apart by their own key, and without one by their text. What was pushed twice is two
+// rejects all the same, as long as nothing says that both are one row.
 type openRejects struct {
 	plan     *Plan
 	path     string
@@ -58,10 +60,23 @@ func (p *Plan) identity(text []byte, sha256 string) []byte {
 			return key.AppendJSON([]byte{'k'})
 		}
 	}
+	return textIdentity(text, sha256)
+}
+
+// textIdentity tells a record from others that are not alike to the last character.
+func textIdentity(text []byte, sha256 string) []byte {
 	if len(text) == 0 {
 		return append([]byte{'h'}, sha256...)
 	}
 	return appendOneLine([]byte{'t'}, bytes.TrimSpace(text)) // as the file has it
+}
+
+// isKey reports whether an identity is by the record's own key.
+func isKey(id []byte) bool { return id[0] == 'k' }
+
+// inPush is an identity among the records of one push.
+func inPush(push uint64, id []byte) []byte {
+	return append(binary.AppendUvarint([]byte{'p'}, push), id...)
 }
 
 // identityOf is the identity that a reject of a record has.
@@ -86,12 +101,16 @@ func (o *openRejects) note(j *job) error {
 		if j.late[i] && !rejected[i] { // its reject is of what is newer
 			continue
 		}
-		id := o.plan.identityOf(&j.page.Records[i])
+		rec := &j.page.Records[i]
+		id := o.plan.identityOf(rec)
 		if open, err := o.all.Has(id); err != nil || !open {
 			if err != nil {
 				return err
 			}
 			continue
+		}
+		if rec.Push > 0 && !isKey(id) && (rejected[i] || len(o.plan.key) == 0) {
+			id = inPush(rec.Push, id)
 		}
 		if _, err := o.fetched.Add(id); err != nil {
 			return err
@@ -110,7 +129,11 @@ func (o *openRejects) among(keys *Keys, l *RejectLine) (bool, error) {
 	if l.Damage != "" || !o.plan.owns(l) {
 		return false, nil
 	}
-	return keys.Has(o.plan.identity(l.record, l.sha256))
+	id := o.plan.identity(l.record, l.sha256)
+	if has, err := keys.Has(id); has || err != nil || l.Push == 0 {
+		return has, err
+	}
+	return keys.Has(inPush(l.Push, id))
 }
 
 // retryOpen maps the open rejects that were not read anew, after what was

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"pipeline/pipeline/ledger"
 )
 
 // The notes of push runs.
@@ -48,11 +50,12 @@ type PushRange struct {
 type pushRun struct {
 	PushRange
 	inbox   boundedInbox
-	page    uint64 // the push of the page that was admitted last
-	rows    int    // that were admitted
-	cut     bool   // it ended before a push that the next run begins with
-	reached uint64 // the last push of which all was written, when reading is over
-	enough  func() // ends reading
+	page    uint64                  // the push of the page that was admitted last
+	rows    int                     // that were admitted
+	cut     bool                    // it ended before a push that the next run begins with
+	reached uint64                  // the last push of which all was written, when reading is over
+	enough  func()                  // ends reading
+	settled map[ledger.Hash]settled // what the run rejected before, see loadSettled
 }
 
 // PushedIn is how far push runs got in a store by the state in a folder; known is

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ func (p *Plan) lastPushes(path string) (map[ledger.Hash]uint64, error) {
 }
 
 // pushedRecord is which record a line is of, where that was pushed: by its own key, or
-// where it has none by that of its row.
+// where it has none by that of its row. What has no key is a record each time.
 func (p *Plan) pushedRecord(l *RejectLine) (id ledger.Hash, pushed bool) {
 	switch {
 	case l.Damage != "" || l.Push == 0 || !p.owns(l):
@@ -146,7 +147,8 @@ func (p *Plan) pushedRecord(l *RejectLine) (id ledger.Hash, pushed bool) {
 	case p.recordKey == nil && len(p.each) == 0 && l.Key != nil:
 		return ledger.Sum(l.Key), true
 	}
-	return ledger.Sum(p.identity(l.record, l.sha256)), true
+	text := p.identity(l.record, l.sha256)
+	return ledger.Sum(text), isKey(text)
 }
 
 // record is the record of a line, with what the file says of it.
@@ -284,4 +286,25 @@ func (r *run) stayed(n int) {
 	if n > 0 {
 		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("%d of the rejects could not be mapped again, for their records are not whole in %s, or not of this mapping; they stay in it", n, r.reject.path))
 	}
+}
+
+// noteAlike notes the text of an open reject that was pushed, and makes rows.
+func (r *run) noteAlike(rec *Record) error {
+	if rec.kept == nil || rec.kept.at.push == 0 {
+		return nil
+	}
+	if r.delivery.alike == nil {
+		r.delivery.alike = NewKeys(cmp.Or(r.o.State, os.TempDir()))
+	}
+	_, err := r.delivery.alike.Add(textIdentity(rec.Text, ""))
+	return err
+}
+
+// isAlike reports whether an open reject was pushed twice, and has made its rows once in
+// this run.
+func (r *run) isAlike(rec *Record) (bool, error) {
+	if rec.kept == nil || rec.kept.at.push == 0 || r.delivery.alike == nil {
+		return false, nil
+	}
+	return r.delivery.alike.Has(textIdentity(rec.Text, ""))
 }

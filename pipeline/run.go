@@ -229,6 +229,9 @@ func (r *run) open(ctx context.Context) (Source, error) {
 	if err := r.openRejects(); err != nil {
 		return nil, err
 	}
+	if err := r.loadSettled(); err != nil {
+		return nil, err
+	}
 	if err := r.openVersions(ctx); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package pipeline
 // was answered is recorded, and pages go on, in the order of the source.
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -38,23 +37,6 @@ type rowSink struct {
 	batch   Batch       // what of a page is new or has changed, where that is not all of it
 
 	pushes *pushedRows // of a run of pushes; nil: it is none
-}
-
-// pushedRows is what a sink was given in a run of pushes, where a key may come again
-// with each of them. The ledger is told of it all at once, when the run is over: a run
-// that is made again has to decide as it did the first time what is to be sent.
-type pushedRows struct {
-	started   int64
-	finished  bool                        // all of it was delivered, and is recorded
-	sent      map[ledger.Hash]ledger.Hash // the last row of each key, by the hash of that
-	delivered []ledger.Entry              // in order
-}
-
-// add notes rows that were delivered.
-func (p *pushedRows) add(rows []ledger.Entry) {
-	for _, e := range rows {
-		p.delivered = append(p.delivered, ledger.Entry{Key: bytes.Clone(e.Key), Row: e.Row})
-	}
 }
 
 func newRowSink(w Writer, s planSink) *rowSink {
@@ -157,8 +139,8 @@ func (r *run) deliver(ctx context.Context, g *errgroup.Group, mapped <-chan *job
 	}
 	sending := semaphore.NewWeighted(maxSending)
 	r.delivery.release = func(j *job) { sending.Release(j.out.weight) }
-	spare := make(chan *job, maxSending/leastPage)
-	enough, most := 0, 0 // rows, and bytes that a page's texts and keys took
+	spare := make(chan *job, maxSending/leastPage+1) // all there may be: the one that leaves made room before it is here
+	enough, most := 0, 0                             // rows, and bytes that a page's texts and keys took
 	for _, s := range sinks {
 		enough = max(enough, s.enough)
 	}
@@ -264,6 +246,7 @@ func (r *run) admit(j *job) error {
 	if err := errors.Join(r.unique(j), r.noteRejected(j)); err != nil {
 		return err
 	}
+	r.rejectSettled(j)
 	return r.outdated(j)
 }
 
@@ -351,22 +334,6 @@ func (s *rowSink) changed(o *outgoing) (err error) {
 		}
 	}
 	return err
-}
-
-// has reports whether a row is what the sink was sent last of its key; before says
-// that of the runs before this one.
-func (p *pushedRows) has(e *ledger.Entry, before bool) bool {
-	if p.finished {
-		return true
-	}
-	key := ledger.Sum(e.Key)
-	if last, sent := p.sent[key]; sent {
-		before = last == e.Row
-	}
-	if !before {
-		p.sent[key] = e.Row
-	}
-	return before
 }
 
 // toSend is those rows of a page.

@@ -141,6 +141,7 @@ type Refused struct{ Rows []RefusedRow }
 // RefusedRow is one row that a receiver refused.
 type RefusedRow struct {
 	Row    int    // in the batch that it came in
+	Code   string // of the reject; empty: the receiver said so
 	Reason string // for people: the status
 	Answer string // what the receiver said, cropped
 }

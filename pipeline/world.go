@@ -29,6 +29,10 @@ type World struct {
 // Outbox takes requests in place of their receivers, and delivers them later: so
 // that a run does not wait for a receiver that is down for days.
 type Outbox interface {
+	// Fits reports whether Put can keep a request, as far as that depends on how large
+	// it is: the same for the same request, so that what is split for it is split the
+	// same way whenever that is done again.
+	Fits(r Request) bool
 	// Put keeps a request. Once it returns nil the request is delivered, or kept as
 	// given up, whatever dies. One with the same Sink and ID is kept once.
 	Put(ctx context.Context, r Request) error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,7 +19,10 @@ type kept struct {
 	mu   sync.Mutex
 	all  []pipeline.Request
 	fail error
+	most int // bytes of a body; 0: any
 }
+
+func (k *kept) Fits(r pipeline.Request) bool { return k.most == 0 || len(r.Body) <= k.most }
 
 func (k *kept) Put(_ context.Context, r pipeline.Request) error {
 	k.mu.Lock()
@@ -142,4 +146,49 @@ func TestTryThatIsSilent(t *testing.T) {
 			t.Errorf("concurrency %d, target %q", c.Concurrency(), c.Target())
 		}
 	})
+}
+
+// A request that is larger than what can be kept goes as several, whole rows each, and
+// the same ones whenever it is made; a row that is too large alone is a reject.
+func TestRequestsAreSplitUntilTheyFit(t *testing.T) {
+	var first []string
+	for range 2 {
+		out := &kept{most: 60}
+		w, err := Connector().Open(t.Context(), config(nil, out, pipeline.Options{"batch": int64(5), "concurrency": int64(1)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Write(t.Context(), rows("Ada", "Bo", "Cy", strings.Repeat("x", 60), "Di", "Em", "Flo"))
+		refused := &pipeline.Refused{}
+		want := []pipeline.RefusedRow{{Row: 3, Code: CodeRequestTooLarge, Reason: "the request of this row has 86 bytes, which is more than can be kept until it is delivered (1 MiB, compressed)"}}
+		if !errors.As(err, &refused) || !slices.Equal(refused.Rows, want) {
+			t.Errorf("Write refuses %+v\nwant %+v", refused.Rows, want)
+		}
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range out.all {
+			got = append(got, r.ID+" "+string(r.Body))
+		}
+		if first == nil {
+			first = got
+		}
+		if !slices.Equal(got, first) {
+			t.Errorf("once %q\nonce %q", first, got)
+		}
+	}
+	var bodies []string
+	for _, line := range first {
+		bodies = append(bodies, line[strings.Index(line, " ")+1:])
+	}
+	want := []string{
+		`[{"id":1,"name \"x\"":"Ada"},{"id":2,"name \"x\"":"Bo"}]`,
+		`[{"id":3,"name \"x\"":"Cy"}]`,
+		`[{"id":5,"name \"x\"":"Di"}]`,
+		`[{"id":6,"name \"x\"":"Em"},{"id":7,"name \"x\"":"Flo"}]`,
+	}
+	if !slices.Equal(bodies, want) {
+		t.Errorf("kept %q\nwant %q", bodies, want)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -76,13 +77,9 @@ func newWriter(p params, transport func() http.RoundTripper, c pipeline.SinkConf
 // came before it were answered.
 func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered func(error)) int {
 	t := &task{ctx: ctx, push: b.Push(), from: from, to: min(from+w.batch, b.Len()), answered: answered}
-	var wrong error
-	if t.body, wrong = w.bodyOf(b, t.from, t.to); wrong != nil {
-		answered(t.refused("its body cannot be made: "+wrong.Error(), ""))
+	if refused := w.fill(t, b); refused != nil {
+		answered(refused)
 		return t.to - t.from
-	}
-	if w.outbox != nil {
-		t.keys = w.keysOf(b, t.from, t.to)
 	}
 	t.weight = min(int64(len(t.body)), maxBodies)
 	if w.bodies.Acquire(ctx, t.weight) != nil {
@@ -93,6 +90,34 @@ func (w *writer) Send(ctx context.Context, b *pipeline.Batch, from int, answered
 	w.order.enter(&t.place, b, t.from, t.to)
 	w.queue <- t // a worker takes it, soon after ctx is done at the latest
 	return t.to - t.from
+}
+
+// CodeRequestTooLarge is the reject code of a row whose request is larger than what an
+// outbox keeps.
+const CodeRequestTooLarge = "request-too-large"
+
+// fill makes the body of a request, or says why its rows are refused. A request that is
+// larger than what the outbox keeps takes half of its rows, and half of these, until it
+// is not: which rows go together depends on nothing but the rows.
+func (w *writer) fill(t *task, b *pipeline.Batch) error {
+	for {
+		var wrong error
+		if t.body, wrong = w.bodyOf(b, t.from, t.to); wrong != nil {
+			return t.refused(pipeline.RefusedRow{Reason: "its body cannot be made: " + wrong.Error()})
+		}
+		if w.outbox == nil {
+			return nil
+		}
+		t.keys = w.keysOf(b, t.from, t.to)
+		if w.outbox.Fits(pipeline.Request{Sink: w.sink, Keys: t.keys, Body: t.body}) {
+			return nil
+		}
+		rows := t.to - t.from
+		if rows == 1 {
+			return t.refused(pipeline.RefusedRow{Code: CodeRequestTooLarge, Reason: fmt.Sprintf("the request of this row has %d bytes, which is more than can be kept until it is delivered (1 MiB, compressed)", len(t.body))})
+		}
+		t.to = t.from + rows/2
+	}
 }
 
 // bodyOf is the body of a request with the rows from up to to. It is made anew each
@@ -125,11 +150,11 @@ func (w *writer) appendArray(dst []byte, b *pipeline.Batch, from, to int) []byte
 	return append(dst, ']')
 }
 
-// refused is the error for rows that the receiver refuses for good.
-func (t *task) refused(reason, answer string) *pipeline.Refused {
+// refused is the error for rows of which none is ever taken, for the same reason.
+func (t *task) refused(why pipeline.RefusedRow) *pipeline.Refused {
 	refused := &pipeline.Refused{}
-	for row := t.from; row < t.to; row++ {
-		refused.Rows = append(refused.Rows, pipeline.RefusedRow{Row: row, Reason: reason, Answer: answer})
+	for why.Row = t.from; why.Row < t.to; why.Row++ {
+		refused.Rows = append(refused.Rows, why)
 	}
 	return refused
 }
@@ -190,7 +215,7 @@ func (w *writer) work(by *worker, queue <-chan *task) {
 		case err != nil:
 			err = w.fail(err)
 		case refusal != nil:
-			err = t.refused(refusal.Reason, refusal.Answer)
+			err = t.refused(*refusal)
 		}
 		t.answered(err) // before the next one of its keys can be
 		w.order.leave(&t.place)

@@ -64,18 +64,9 @@ func (f fileInbox) Read(_ context.Context, after, upTo uint64, yield func(pipeli
 // pushRuns makes push runs in dir until a file says that there is no more to
 // come, and nothing is left.
 func pushRuns(dir string) error {
-	registry := connectors.All(rest.New())
-	src, err := os.ReadFile(filepath.Join(dir, "m.yaml"))
+	plan, err := planIn(dir)
 	if err != nil {
 		return err
-	}
-	m, diags := pipeline.Parse("m.yaml", src)
-	if diags.HasErrors() {
-		return fmt.Errorf("%v", diags)
-	}
-	plan, diags := m.Compile(pipeline.Setup{Registry: registry, Files: &pipeline.Files{Read: os.ReadFile}})
-	if diags.HasErrors() {
-		return fmt.Errorf("%v", diags)
 	}
 	for {
 		_, ended := os.Stat(filepath.Join(dir, "end"))
@@ -89,6 +80,32 @@ func pushRuns(dir string) error {
 			return nil
 		}
 	}
+}
+
+// planIn is the plan of the mapping in dir.
+func planIn(dir string) (*pipeline.Plan, error) {
+	src, err := os.ReadFile(filepath.Join(dir, "m.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	m, diags := pipeline.Parse("m.yaml", src)
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("%v", diags)
+	}
+	plan, diags := m.Compile(pipeline.Setup{Registry: connectors.All(rest.New()), Files: &pipeline.Files{Read: os.ReadFile}})
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("%v", diags)
+	}
+	return plan, nil
+}
+
+// replayRejects maps the rejects in dir again.
+func replayRejects(dir string) error {
+	plan, err := planIn(dir)
+	if err == nil {
+		_, err = plan.Run(context.Background(), pipeline.RunOptions{World: &pipeline.World{Now: time.Now(), OutDir: dir}, State: filepath.Join(dir, "state"), Rejects: true})
+	}
+	return err
 }
 
 // A run that came to its end, and of which nobody knows, makes the same bytes once
@@ -150,7 +167,7 @@ key: [id]
 fields:
   id: {value: id, type: integer, required: true}
   name: name ?? ""
-sinks: [%s]
+sinks: [{%s}]
 `
 
 // killPushRuns pushes people while the process that maps them is killed again and

@@ -1,9 +1,11 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -469,4 +471,40 @@ func TestNothingIsLostAndKeysKeepTheirOrder(t *testing.T) {
 			}
 		})
 	})
+}
+
+// What fits is kept, what does not is not, and it is the same whatever was compressed
+// before.
+func TestFitsIsWhatPutKeeps(t *testing.T) {
+	d := &Deliveries{Engine: enginetest.NewMemory()}
+	source := rand.NewChaCha8([32]byte{1})
+	random := rand.New(source)
+	noise := make([]byte, engine.MaxBody+10)
+	_, _ = source.Read(noise)
+	text := bytes.Repeat([]byte(`{"name":"Ada"},`), maxBody/15+1)
+	keys := [][]byte{[]byte("1")}
+	for name, test := range map[string]struct {
+		body []byte
+		want bool
+	}{
+		"small":                 {noise[:100], true},
+		"as large as it may be": {noise[:engine.MaxBody-8-coder.in().MaxEncodedSize(0)-100], true},
+		"a little too large":    {noise[:engine.MaxBody-7], false},
+		"large, and compressed": {text[:8<<20], true},
+		"half of it noise":      {slices.Concat(noise[:engine.MaxBody/2], text[:8<<20]), true},
+		"more than is unpacked": {text[:maxBody+1], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 3 {
+				r := pipeline.Request{Sink: "webhook", ID: fmt.Sprint(name, i), Keys: keys, Body: test.body}
+				_ = encode(pipeline.Request{Body: text[:random.IntN(1<<20)]})
+				if got := d.Outbox("acme").Fits(r); got != test.want {
+					t.Errorf("it fits: %v", got)
+				}
+				if err := d.Outbox("acme").Put(t.Context(), r); len(test.body) <= maxBody && (err == nil) != test.want {
+					t.Errorf("it is put: %v", err)
+				}
+			}
+		})
+	}
 }

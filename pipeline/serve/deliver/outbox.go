@@ -49,12 +49,21 @@ type outbox struct {
 	mapping string
 }
 
+// Fits implements pipeline.Outbox. Most requests are so small that they need not be
+// compressed for it.
+func (outbox) Fits(r pipeline.Request) bool {
+	if 8*len(r.Keys)+coder.in().MaxEncodedSize(len(r.Body)) <= engine.MaxBody {
+		return true
+	}
+	return len(r.Body) <= maxBody && len(encode(r).Body) <= engine.MaxBody
+}
+
 // Put implements pipeline.Outbox.
 func (o outbox) Put(ctx context.Context, r pipeline.Request) error {
 	m := encode(r)
 	_, err := o.engine.Append(ctx, engine.Outbox, o.mapping, m)
 	if errors.Is(err, engine.ErrTooLarge) {
-		return fmt.Errorf("keep a request for %s: its body of %d bytes is more than can be kept, even compressed; set a smaller batch", r.Sink, len(r.Body))
+		return fmt.Errorf("keep a request for %s: its body of %d bytes is more than can be kept, even compressed", r.Sink, len(r.Body))
 	}
 	if err != nil {
 		return fmt.Errorf("keep a request for %s until it is delivered: %w", r.Sink, err)

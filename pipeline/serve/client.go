@@ -29,6 +29,8 @@ type client struct {
 	bad     *Mapping      // what the file says now, where that is wrong
 	status  status
 	rejects rejectFile // as it was counted last
+
+	backlog backlog
 }
 
 // status is how a client is, apart from what its file says.
@@ -186,7 +188,8 @@ type worker struct {
 	reconciled cursor[ran]
 	cursor     cursor[reached]
 	shown      cursor[Client] // how the client is, for other processes
-	shownAt    time.Time
+	lookedAt   time.Time
+	unshown    bool      // nobody looked since then
 	newest     uint64    // push that there is
 	since      time.Time // the first that waits was seen
 	arrived    chan uint64
@@ -275,7 +278,7 @@ func (w *worker) work(ctx, stop context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !w.service.c.Alone && time.Since(w.shownAt) < showEvery { // there may be news by then
+		if w.unshown {
 			rest = min(rest, showEvery)
 		}
 		w.idle(stop, min(wait, rest))

@@ -58,6 +58,8 @@ type Client struct {
 
 	Mapping *Mapping  `json:"-"` // what runs; nil where nothing does
 	Diags   diag.List `json:"-"` // what is wrong with its file now, or doubtful
+
+	reached uint64 // how far runs of what was pushed got
 }
 
 // patience is how long after its time a run is not late yet.
@@ -65,7 +67,7 @@ const patience = 2 * time.Minute
 
 // Clients are the mappings of the folder, by name and file.
 func (s *Service) Clients(ctx context.Context) []Client {
-	return s.each(func(c *client) Client { return c.look(ctx, time.Now()) })
+	return s.each(func(c *client) Client { return c.count(ctx, c.look(ctx, time.Now())) })
 }
 
 // Served are the mappings of the folder, by name and file, with what their files say
@@ -98,11 +100,15 @@ const showEvery = 2 * time.Second
 // show tells other processes how the client is, where that is news.
 func (w *worker) show(ctx context.Context) {
 	now := time.Now()
-	if w.service.c.Alone || now.Sub(w.shownAt) < showEvery {
+	if w.service.c.Alone {
 		return
 	}
+	if w.unshown = now.Sub(w.lookedAt) < showEvery; w.unshown {
+		return // there may be news by then
+	}
+	w.lookedAt = now
 	c := w.look(ctx, now)
-	c.Reading, c.Pushes, c.Rejects, c.Deliveries = nil, 0, 0, 0 // these change all the time
+	c.Reading = nil // it changes all the time
 	news, err := json.Marshal(c)
 	if err != nil || w.shown.load(ctx) != nil {
 		return // the next time
@@ -110,7 +116,6 @@ func (w *worker) show(ctx context.Context) {
 	if old, err := json.Marshal(w.shown.value); err == nil && bytes.Equal(old, news) {
 		return
 	}
-	w.shownAt = now
 	_ = w.shown.save(ctx, c) // it is for people; what decides is the lease
 }
 
@@ -122,7 +127,7 @@ func (c *client) elsewhere(ctx context.Context, here Client) Client {
 	}
 	out := there.value
 	out.File, out.Here, out.Mapping, out.Diags = here.File, false, here.Mapping, here.Diags
-	out.Pushes, out.Rejects, out.Deliveries = here.Pushes, here.Rejects, here.Deliveries
+	out.reached = here.reached
 	if here.State == Wrong && out.State != Ill {
 		out.State, out.Why, out.Next = here.State, here.Why, here.Next
 	}
@@ -147,7 +152,7 @@ func saidBy(file string, m, bad *Mapping) Client {
 	return out
 }
 
-// look is how a client is now.
+// look is how a client is now, without what has to be counted.
 func (c *client) look(ctx context.Context, now time.Time) Client {
 	c.mu.Lock()
 	m, bad, st := c.current, c.bad, c.status
@@ -173,11 +178,10 @@ func (c *client) look(ctx context.Context, now time.Time) Client {
 		st.pushed = c.reachedBefore(ctx, out.Name)
 	}
 	var oldest time.Time
-	out.Pushes, oldest = c.waiting(ctx, m, st.pushed)
-	out.Rejects = c.openRejects(m)
-	if d := c.service.c.Deliveries; d != nil {
-		out.Deliveries, _ = d.Waiting(ctx, *m) // unknown is none here; the deliveries say why
+	if m.Pushed {
+		oldest, _ = oldestPush(ctx, c.service.c.Engine, out.Name, st.pushed) // that the engine is unwell, its own state says
 	}
+	out.reached = st.pushed
 	switch {
 	case isIll:
 		out.State, out.Why, out.Next, out.Since, out.Retry = Ill, ill.why, ill.next, ill.since, ill.retry
@@ -241,13 +245,20 @@ func (c *client) reachedBefore(ctx context.Context, mapping string) uint64 {
 	return there.value.Seq
 }
 
-// waiting is how much of what was pushed is not mapped, and since when.
-func (c *client) waiting(ctx context.Context, m *Mapping, after uint64) (int, time.Time) {
-	if !m.Pushed {
-		return 0, time.Time{}
+// count adds to a look how much there is of what waits and of rejects.
+func (c *client) count(ctx context.Context, out Client) Client {
+	m := out.Mapping
+	if m == nil {
+		return out
 	}
-	n, oldest, _ := unread(ctx, c.service.c.Engine, m.Plan.Name(), after) // that the engine is unwell, its own state says
-	return n, oldest
+	if m.Pushed { // what cannot be counted is none here: that the engine is unwell, its own state says
+		out.Pushes, _ = c.backlog.count(ctx, c.service.c.Engine, out.Name, out.reached)
+	}
+	out.Rejects = c.openRejects(m)
+	if d := c.service.c.Deliveries; d != nil {
+		out.Deliveries, _ = d.Waiting(ctx, *m) // the deliveries say why
+	}
+	return out
 }
 
 // rejectFile is what a reject file held when it was read.

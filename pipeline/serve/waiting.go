@@ -1,8 +1,14 @@
 package serve
 
+// waiting.go: how many pushes wait. They are read to be counted, each of them once
+// however often somebody asks: with thousands of them and a run for each few, counting
+// from the start took longer than the runs, so that more and more waited.
+
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"pipeline/pipeline/serve/engine"
@@ -11,23 +17,53 @@ import (
 // most is how many waiting pushes are counted.
 const most = 10_000
 
-// errMost ends counting.
-var errMost = errors.New("they are not counted further")
+// errEnough ends a read of which the rest is of no interest.
+var errEnough = errors.New("that is enough")
 
-// unread is how many pushes of a mapping lie behind after, and when the oldest of
-// them was stored.
-func unread(ctx context.Context, e engine.Engine, mapping string, after uint64) (n int, oldest time.Time, err error) {
+// oldestPush is when the first push of a mapping behind after was stored; zero: none
+// waits.
+func oldestPush(ctx context.Context, e engine.Engine, mapping string, after uint64) (stored time.Time, err error) {
 	err = e.Read(ctx, engine.Inbox, mapping, after, func(m engine.Message) error {
-		if n++; n == 1 {
-			oldest = m.Stored
-		}
-		if n == most {
-			return errMost
+		stored = m.Stored
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return stored, err
+}
+
+// backlog is what waits of a mapping's pushes, as far as it was read.
+type backlog struct {
+	mu    sync.Mutex
+	after uint64   // that of the last count
+	read  uint64   // how far the inbox was read
+	seqs  []uint64 // those behind after, at most so many as are counted
+}
+
+// count is how many pushes of a mapping lie behind after, at most so many as are
+// counted. It goes on where the last one ended.
+func (b *backlog) count(ctx context.Context, e engine.Engine, mapping string, after uint64) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if after < b.after { // another store, or an older state
+		b.read, b.seqs = 0, nil
+	}
+	b.after = after
+	done, _ := slices.BinarySearch(b.seqs, after+1)
+	b.seqs = slices.Delete(b.seqs, 0, done)
+	if len(b.seqs) >= most {
+		return len(b.seqs), nil
+	}
+	err := e.Read(ctx, engine.Inbox, mapping, max(after, b.read), func(m engine.Message) error {
+		b.read, b.seqs = m.Seq, append(b.seqs, m.Seq)
+		if len(b.seqs) == most {
+			return errEnough
 		}
 		return nil
 	})
-	if errors.Is(err, errMost) {
+	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return n, oldest, err
+	return len(b.seqs), err
 }

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/tape"
 )
 
@@ -116,7 +117,7 @@ func openState(dir string) (*tape.Store, error) {
 // the owner only, and not for git.
 func makeState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the state folder %s: %w", dir, cause(err))
+		return fmt.Errorf("make the state folder %s: %w", dir, disk.Cause(err))
 	}
 	if parent := filepath.Dir(dir); filepath.Base(parent) == ".pipeline" {
 		ignore, err := os.OpenFile(filepath.Join(parent, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -125,7 +126,7 @@ func makeState(dir string) error {
 			err = errors.Join(err, ignore.Close())
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("write into the state folder %s: %w", parent, cause(err))
+			return fmt.Errorf("write into the state folder %s: %w", parent, disk.Cause(err))
 		}
 	}
 	return nil
@@ -359,7 +360,7 @@ func loadJSON(name string, v any, says, remove string) error {
 		err = json.Unmarshal(src, v)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s, which says %s: %w; remove it %s", name, says, cause(err), remove)
+		return fmt.Errorf("read %s, which says %s: %w; remove it %s", name, says, disk.Cause(err), remove)
 	}
 	return nil
 }
@@ -378,7 +379,7 @@ func saveJSON(name string, v any) error {
 		_, err = f.Write(append(src, '\n'))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, cause(err)), f.Abort())
+		return errors.Join(fmt.Errorf("write %s: %w", name, disk.Cause(err)), f.Abort())
 	}
 	return errors.Join(f.Flush(), f.Commit())
 }

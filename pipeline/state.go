@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -154,7 +155,7 @@ func (p *Plan) ReceiversIn(path string) ([]Receiver, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at %s: %w", path, cause(err))
+		return nil, fmt.Errorf("look at %s: %w", path, disk.Cause(err))
 	}
 	l, err := ledger.Open(path)
 	if err != nil {

@@ -1,14 +1,13 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	neturl "net/url"
 	"path"
 	"strings"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 )
 
 // files.go: a schema and the files it refers to. Inside, each goes by an
@@ -71,19 +70,10 @@ func (l *loader) find(name string, at *node) *file {
 	}
 	text, err := l.open(name)
 	if err != nil {
-		l.diags = l.diags.Error("schema-ref", at.span, fmt.Sprintf("cannot read %s: %v", name, rootCause(err)), "")
+		l.diags = l.diags.Error("schema-ref", at.span, fmt.Sprintf("cannot read %s: %v", name, disk.Cause(err)), "")
 		return nil
 	}
 	return l.load(name, text)
-}
-
-// rootCause is a file error without the operation and the path.
-func rootCause(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	return err
 }
 
 // collectIDs notes every $id of f, to tell what a $ref can mean by it.

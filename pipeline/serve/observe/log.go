@@ -30,11 +30,6 @@ func NewLog(w io.Writer, format string) (*slog.Logger, error) {
 	return nil, fmt.Errorf("a log is %s, not %q", strings.Join(LogFormats, " or "), format)
 }
 
-// ForRun adds to each line which run it is of.
-func ForRun(log *slog.Logger, mapping, run string) *slog.Logger {
-	return log.With("mapping", mapping, "run", run)
-}
-
 // traced adds the trace that a line is of, where there is one.
 type traced struct{ slog.Handler }
 

@@ -107,15 +107,15 @@ func (r *run) keep(ctx context.Context) error {
 
 // openState makes a mapping's state folder, and holds it until the store is closed.
 func openState(dir string) (*tape.Store, error) {
-	if err := makeState(dir); err != nil {
+	if err := MakeState(dir); err != nil {
 		return nil, err
 	}
 	return tape.Open(dir)
 }
 
-// makeState makes a mapping's state folder. What is in it is people's data: for
-// the owner only, and not for git.
-func makeState(dir string) error {
+// MakeState makes a folder for what is kept between runs. What is in it is people's
+// data: for its owner only, and not for git.
+func MakeState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the state folder %s: %w", dir, disk.Cause(err))
 	}

@@ -185,7 +185,7 @@ func (r *run) noteUnpublished() error {
 	if r.o.State == "" {
 		return nil
 	}
-	if err := makeState(r.o.State); err != nil {
+	if err := MakeState(r.o.State); err != nil {
 		return err
 	}
 	sum, err := sumOf(r.reject.path)

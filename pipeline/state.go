@@ -178,10 +178,6 @@ func (p *Plan) ReceiversIn(path string) ([]Receiver, error) {
 	return found, nil
 }
 
-// MakeState makes a folder for what is kept between runs: for its owner only, and not
-// for git.
-func MakeState(dir string) error { return makeState(dir) }
-
 // HoldState locks a state folder against runs until release is called. It fails
 // where a run is going on, or was interrupted: that one goes on from what it
 // began with, and would undo a change.

@@ -204,7 +204,7 @@ func (r *run) rejectRows(j *job, item int, why func(key []byte) reject) {
 	}
 	key := r.plan.keyObject(j.out.entries[first].Key)
 	one := why(key)
-	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, key, one)
+	j.lines = r.plan.appendReject(j.lines, j.page, item, key, one)
 	j.rejected = append(j.rejected, rejected{item: item, reject: one})
 	j.takeOut(first, last)
 }

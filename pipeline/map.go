@@ -111,7 +111,7 @@ func (m *mapper) page(j *job) bool {
 		case why != nil:
 			j.drop(rows)
 			j.rejected = append(j.rejected, rejected{item: i, key: m.ledgerKey(), reject: *why})
-			j.lines = appendReject(j.lines, m.plan.name, m.plan.From(), j.page, i, m.key(), *why)
+			j.lines = m.plan.appendReject(j.lines, j.page, i, m.key(), *why)
 		case len(j.items) > rows:
 			j.mapped++
 		default:

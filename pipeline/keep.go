@@ -369,17 +369,9 @@ func (p *position) save(dir string) error { return saveJSON(filepath.Join(dir, P
 
 // saveJSON makes a small file of state, durable when it returns nil.
 func saveJSON(name string, v any) error {
-	f, err := CreateOutFile(name)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
 	src, err := json.Marshal(v)
-	if err == nil {
-		_, err = f.Write(append(src, '\n'))
-	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, disk.Cause(err)), f.Abort())
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return errors.Join(f.Flush(), f.Commit())
+	return WriteFile(name, append(src, '\n'), 0o600)
 }

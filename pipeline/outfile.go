@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +28,34 @@ type OutFile struct {
 	path             string
 	lock             *flock.Flock
 	committed, ended bool
+}
+
+// WriteFile publishes content as path, whole and durable when it returns nil; else
+// what was there stays. The folder must exist. mode is that of OutFile.
+func WriteFile(path string, content []byte, mode fs.FileMode) error {
+	return writeFrom(path, bytes.NewReader(content), mode)
+}
+
+// writeFrom is WriteFile for all that there is to read.
+func writeFrom(path string, from io.Reader, mode fs.FileMode) error {
+	f, err := CreateOutFile(path)
+	if err != nil {
+		return err
+	}
+	f.Mode = mode
+	if _, err = io.Copy(f, from); err != nil {
+		err = fmt.Errorf("write %s: %w", path, disk.Cause(err))
+	}
+	if err == nil {
+		err = f.Flush()
+	}
+	if err == nil {
+		err = f.Commit()
+	}
+	if err != nil {
+		return errors.Join(err, f.Abort())
+	}
+	return nil
 }
 
 // lockTries bounds how often CreateOutFile begins again because another run

@@ -127,15 +127,7 @@ func (r *run) copyOpen() error {
 		return fmt.Errorf("keep the open rejects: read %s: %w", r.earlier.path, disk.Cause(err))
 	}
 	defer func() { _ = old.Close() }() // only read
-	f, err := CreateOutFile(name)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
-	if _, err = io.Copy(f, old); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, disk.Cause(err)), f.Abort())
-	}
-	return errors.Join(f.Flush(), f.Commit())
+	return writeFrom(name, old, 0o600)
 }
 
 // dropCopies removes the copies of runs that came to their end, all but keep.

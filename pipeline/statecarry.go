@@ -177,13 +177,5 @@ func (i *Import) replaceRejects(path string) error {
 		return fmt.Errorf("read the open rejects: %w", disk.Cause(err))
 	}
 	defer func() { _ = from.Close() }() // only read
-	f, err := CreateOutFile(path)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
-	if _, err := io.Copy(f, from); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, disk.Cause(err)), f.Abort())
-	}
-	return errors.Join(f.Flush(), f.Commit())
+	return writeFrom(path, from, 0o600)
 }

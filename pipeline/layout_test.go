@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -90,6 +91,44 @@ func TestImportsGoOneWay(t *testing.T) {
 			t.Errorf("the test did not see %s", pkg)
 		}
 	}
+	inTable := tabled(t)
+	for pkg := range seen {
+		if n := inTable[pkg]; n != 1 && !strings.HasPrefix(pkg, "bench/") {
+			t.Errorf("%s is in %d rows of the table of packages in ARCHITECTURE.md, and has to be in one", pkg, n)
+		}
+	}
+	for pkg := range inTable {
+		if !seen[pkg] && pkg != "mappings" { // which has only tests
+			t.Errorf("%s is in the table of packages in ARCHITECTURE.md, and there is no such package", pkg)
+		}
+	}
+}
+
+// tabled is how often each package is in the table of ARCHITECTURE.md. Behind the
+// first one of a row only the end of a name may be written.
+func tabled(t *testing.T) map[string]int {
+	t.Helper()
+	src, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(src), "| package | is |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	packages := map[string]int{}
+	for row := range strings.Lines(table) {
+		names, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+		dir := ""
+		for name := range strings.SplitSeq(names, ", ") {
+			name = strings.Trim(name, "`")
+			if strings.Contains(name, "/") {
+				dir = path.Dir(name)
+			} else if dir != "" {
+				name = path.Join(dir, name)
+			}
+			packages[name]++
+		}
+	}
+	return packages
 }
 
 func allowed(pkg, imported string) bool {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
 	"pipeline/pipeline/internal/jsonrow"
 	"pipeline/pipeline/schema"
@@ -105,7 +106,7 @@ func (m *mapper) page(j *job) bool {
 		why := m.record(j, &j.page.Records[i])
 		j.read++
 		for _, question := range m.machine.NewQuestions() {
-			j.drift.add(Drift{Kind: driftQuestion, What: cropped(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
+			j.drift.add(Drift{Kind: driftQuestion, What: diag.Crop(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
 		}
 		switch {
 		case why != nil:

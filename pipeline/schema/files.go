@@ -106,12 +106,12 @@ func (c *checker) ref(n *node) {
 	address, err := neturl.Parse(base)
 	switch {
 	case err != nil:
-		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", cut(n.text, 60)), "")
+		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", diag.Crop(n.text, 60)), "")
 	case base == "":
 		c.fragment(n, c.file, fragment)
 	case c.isKnown(base):
 	case address.IsAbs() || address.Host != "":
-		c.error("schema-ref", n, fmt.Sprintf("%s is not fetched: a schema comes from files alone", cut(base, 60)),
+		c.error("schema-ref", n, fmt.Sprintf("%s is not fetched: a schema comes from files alone", diag.Crop(base, 60)),
 			"save it beside this file and refer to it by its path")
 	case path.IsAbs(address.Path):
 		c.error("schema-ref", n, "the path of another schema is relative to this file", "")
@@ -148,7 +148,7 @@ func (c *checker) otherFile(n *node, to, fragment string) {
 func (c *checker) fragment(n *node, f *file, fragment string) {
 	decoded, err := neturl.PathUnescape(fragment)
 	if err != nil {
-		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", cut(n.text, 60)), "")
+		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", diag.Crop(n.text, 60)), "")
 		return
 	}
 	if decoded != "" && decoded[0] != '/' || f.embedded() {
@@ -163,7 +163,7 @@ func (c *checker) fragment(n *node, f *file, fragment string) {
 		if parent := f.root.at(tokens[:i]); parent != nil {
 			hint = didYouMean(tokens[i], parent.names())
 		}
-		c.error("schema-ref", n, fmt.Sprintf("there is no %s in %s", cut("#"+decoded, 60), f.name), hint)
+		c.error("schema-ref", n, fmt.Sprintf("there is no %s in %s", diag.Crop("#"+decoded, 60), f.name), hint)
 		return
 	}
 }

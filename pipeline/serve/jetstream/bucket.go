@@ -190,8 +190,7 @@ func valueOf(sm *server.StoredMsg) value {
 	}
 }
 
-// doing wraps an error with what was being done. Errors that callers ask for with ==
-// among those of the interface stay found by errors.Is.
+// doing wraps an error with what was being done; nil stays nil.
 func doing(what string, err error) error {
 	if err == nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 func TestLogKeepsSecrets(t *testing.T) {
 	const canary = "Canary7f3a9c"
 	type row struct{ Email, Name string }
-	for _, format := range LogFormats {
+	for _, format := range logFormats {
 		var out bytes.Buffer
 		log, err := NewLog(&out, format)
 		if err != nil {

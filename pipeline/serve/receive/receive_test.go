@@ -498,7 +498,7 @@ func TestSenderGoesAway(t *testing.T) {
 	}
 }
 
-// slow is a body that comes as fast as its deadline allows, and no faster.
+// slowWriter is for a body that comes as fast as its deadline allows, and no faster.
 type slowWriter struct {
 	http.ResponseWriter
 	deadline time.Time

@@ -13,11 +13,12 @@ func BenchmarkAppendReject(b *testing.B) {
 	page := &Page{Number: 3, Records: []Record{{Text: []byte(record)}}}
 	why := reject{code: "schema-pattern", field: "email", reason: `does not match the pattern ^[^@\s]+@[^@\s]+\.[^@\s]+$`, value: []byte(`"zoe at example.com"`)}
 	key := []byte(`["9007199254740993"]`)
+	plan := &Plan{name: "attendees", source: planSource{connector: SourceConnector{Name: "gevme"}}}
 	var line []byte
 	b.SetBytes(int64(len(record)))
 	b.ReportAllocs()
 	for b.Loop() {
-		line = appendReject(line[:0], "attendees", "gevme", page, 0, key, why)
+		line = plan.appendReject(line[:0], page, 0, key, why)
 	}
 	if !strings.Contains(string(line), `,"record":{"id":9007199254740993,`) {
 		b.Fatalf("the record is not in it: %s", line)

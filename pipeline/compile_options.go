@@ -16,6 +16,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 )
 
 // options decodes what d gives and adds the defaults of what it does not.
@@ -258,7 +259,7 @@ func plainCause(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("there is no such file")
 	}
-	return cause(err)
+	return disk.Cause(err)
 }
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)

@@ -70,7 +70,7 @@ func (r *run) openDelivery() error {
 	}
 	d.form = NewRowJSON(r.plan.columns)
 	if r.o.State != "" {
-		if err := makeState(r.o.State); err != nil {
+		if err := MakeState(r.o.State); err != nil {
 			return err
 		}
 	}
@@ -78,28 +78,33 @@ func (r *run) openDelivery() error {
 	if len(d.sinks) == 0 || r.o.State == "" {
 		return nil
 	}
-	err := makeState(r.o.State)
-	if err != nil {
-		return err
-	}
+	var err error
 	if d.ledger, err = ledger.Open(filepath.Join(r.o.State, LedgerFile)); err != nil {
 		return err
 	}
 	for _, s := range d.sinks {
-		if s.run, err = d.ledger.Begin(s.address, r.plan.keyDefinition()); err != nil {
+		if err := r.beginLedger(s); err != nil {
 			return err
 		}
-		generation := s.run.Generation()
-		if r.push != nil {
-			generation = r.push.Started.UnixNano() // the same on every node that makes the run
-			s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}, refused: map[ledger.Hash]refusedAlike{}}
-			if s.pushes.finished, err = s.run.Finished(generation); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// beginLedger begins a run of the ledger for a sink, and tells the sink which one it is.
+func (r *run) beginLedger(s *rowSink) (err error) {
+	if s.run, err = r.delivery.ledger.Begin(s.address, r.plan.keyDefinition()); err != nil {
+		return err
+	}
+	generation := s.run.Generation()
+	if r.push != nil {
+		generation = r.push.Started.UnixNano() // the same on every node that makes the run
+		s.pushes = &pushedRows{started: generation, sent: map[ledger.Hash]ledger.Hash{}, refused: map[ledger.Hash]refusedAlike{}}
+		if s.pushes.finished, err = s.run.Finished(generation); err != nil {
+			return err
 		}
-		if g, ok := s.Writer.(Generational); ok {
-			g.Generation(generation)
-		}
+	}
+	if g, ok := s.Writer.(Generational); ok {
+		g.Generation(generation)
 	}
 	return nil
 }
@@ -230,7 +235,7 @@ func (r *run) rejectRows(j *job, item int, why func(key []byte) reject) {
 	first, last := j.rowsOf(item)
 	key := r.plan.keyObject(j.out.entries[first].Key)
 	one := why(key)
-	j.lines = appendReject(j.lines, r.plan.name, r.plan.From(), j.page, item, key, one)
+	j.lines = r.plan.appendReject(j.lines, j.page, item, key, one)
 	j.rejected = append(j.rejected, rejected{item: item, reject: one})
 	j.takeOut(first, last)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/internal/jsonrow"
 	"pipeline/pipeline/value"
 )
@@ -185,17 +186,7 @@ func shownDatum(s string) string {
 			return notShown
 		}
 	}
-	return cropped(s, maxShown)
-}
-
-// cropped is s, or its first most characters.
-func cropped(s string, most int) string {
-	for i := range s {
-		if most--; most < 0 {
-			return s[:i] + "…"
-		}
-	}
-	return s
+	return diag.Crop(s, maxShown)
 }
 
 // addDrift adds what a mapped page has to that of the run.

@@ -58,7 +58,32 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 		}
 		return err
 	})
-	mappers := make([]*mapper, workers)
+	mappers := r.mappers(ctx, workers)
+	for _, m := range mappers {
+		g.Go(func() error {
+			for j := range work {
+				if m.page(j) {
+					j.done <- struct{}{}
+				}
+			}
+			return nil
+		})
+	}
+	delivered, leave := r.deliver(ctx, g, ordered, free)
+	g.Go(func() error { return r.writeAll(ctx, delivered, room, leave) })
+	err = g.Wait()
+	r.endPushed()
+	if !r.retrying && r.push == nil { // a few records say nothing of the form
+		r.questions(mappers)
+	}
+	r.o.Cover.add(mappers)
+	r.report.Drift = r.sortedDrift()
+	return stopped, err
+}
+
+// mappers are n mappers, which hand a page on in parts where much comes of it.
+func (r *run) mappers(ctx context.Context, n int) []*mapper {
+	mappers := make([]*mapper, n)
 	for i := range mappers {
 		mappers[i] = newMapper(r.plan, r.o.World.Now)
 		mappers[i].seen = r.o.Cover.sighting()
@@ -73,42 +98,27 @@ func (r *run) flow(ctx context.Context, source Source) (stopped bool, err error)
 			}
 		}
 	}
-	for _, m := range mappers {
-		g.Go(func() error {
-			for j := range work {
-				if m.page(j) {
-					j.done <- struct{}{}
-				}
-			}
-			return nil
-		})
-	}
-	delivered, leave := r.deliver(ctx, g, ordered, free)
-	g.Go(func() error {
-		for j := range delivered {
-			if err := r.write(ctx, j); err != nil {
-				return err
-			}
-			if j.more {
-				r.delivery.release(j)
-				j.more = false
-				j.again <- struct{}{} // the mapper goes on with it
-				continue
-			}
-			j.letGo()
-			room.Release(j.weight)
-			leave(j)
+	return mappers
+}
+
+// writeAll writes what was delivered, in its order, and lets go of what it took: a
+// page that is not through goes back to its mapper, any other to leave.
+func (r *run) writeAll(ctx context.Context, delivered <-chan *job, room *semaphore.Weighted, leave func(*job)) error {
+	for j := range delivered {
+		if err := r.write(ctx, j); err != nil {
+			return err
 		}
-		return nil
-	})
-	err = g.Wait()
-	r.endPushed()
-	if !r.retrying && r.push == nil { // a few records say nothing of the form
-		r.questions(mappers)
+		if j.more {
+			r.delivery.release(j)
+			j.more = false
+			j.again <- struct{}{} // the mapper goes on with it
+			continue
+		}
+		j.letGo()
+		room.Release(j.weight)
+		leave(j)
 	}
-	r.o.Cover.add(mappers)
-	r.report.Drift = r.sortedDrift()
-	return stopped, err
+	return nil
 }
 
 // questions warns of questions that the mapping reads and no record had, for they

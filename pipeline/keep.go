@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/tape"
 )
 
@@ -106,17 +107,17 @@ func (r *run) keep(ctx context.Context) error {
 
 // openState makes a mapping's state folder, and holds it until the store is closed.
 func openState(dir string) (*tape.Store, error) {
-	if err := makeState(dir); err != nil {
+	if err := MakeState(dir); err != nil {
 		return nil, err
 	}
 	return tape.Open(dir)
 }
 
-// makeState makes a mapping's state folder. What is in it is people's data: for
-// the owner only, and not for git.
-func makeState(dir string) error {
+// MakeState makes a folder for what is kept between runs. What is in it is people's
+// data: for its owner only, and not for git.
+func MakeState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the state folder %s: %w", dir, cause(err))
+		return fmt.Errorf("make the state folder %s: %w", dir, disk.Cause(err))
 	}
 	if parent := filepath.Dir(dir); filepath.Base(parent) == ".pipeline" {
 		ignore, err := os.OpenFile(filepath.Join(parent, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -125,7 +126,7 @@ func makeState(dir string) error {
 			err = errors.Join(err, ignore.Close())
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("write into the state folder %s: %w", parent, cause(err))
+			return fmt.Errorf("write into the state folder %s: %w", parent, disk.Cause(err))
 		}
 	}
 	return nil
@@ -359,7 +360,7 @@ func loadJSON(name string, v any, says, remove string) error {
 		err = json.Unmarshal(src, v)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s, which says %s: %w; remove it %s", name, says, cause(err), remove)
+		return fmt.Errorf("read %s, which says %s: %w; remove it %s", name, says, disk.Cause(err), remove)
 	}
 	return nil
 }
@@ -368,17 +369,9 @@ func (p *position) save(dir string) error { return saveJSON(filepath.Join(dir, P
 
 // saveJSON makes a small file of state, durable when it returns nil.
 func saveJSON(name string, v any) error {
-	f, err := CreateOutFile(name)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
 	src, err := json.Marshal(v)
-	if err == nil {
-		_, err = f.Write(append(src, '\n'))
-	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, cause(err)), f.Abort())
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return errors.Join(f.Flush(), f.Commit())
+	return WriteFile(name, append(src, '\n'), 0o600)
 }

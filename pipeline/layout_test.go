@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -19,21 +20,23 @@ var mayImport = map[string][]string{
 	"connectors":                {"connectors/*", "pipeline"},
 	"connectors/rest":           {"pipeline", "pipeline/value", "pipeline/diag", "schemas"},
 	"connectors/*":              {"connectors/rest", "pipeline", "pipeline/value", "pipeline/diag", "schemas"},
-	"pipeline":                  {"pipeline/expression", "pipeline/schema", "pipeline/internal/jsonrow", "pipeline/internal/scratch", "pipeline/tape", "pipeline/ledger", "pipeline/value", "pipeline/diag"},
+	"pipeline":                  {"pipeline/expression", "pipeline/schema", "pipeline/internal/disk", "pipeline/internal/jsonrow", "pipeline/internal/scratch", "pipeline/tape", "pipeline/ledger", "pipeline/value", "pipeline/diag"},
 	"pipeline/golden":           {"pipeline", "pipeline/value", "pipeline/diag"},
 	"pipeline/handover":         {"pipeline", "pipeline/golden", "pipeline/value", "pipeline/diag"},
 	"pipeline/connectortest":    {"pipeline", "pipeline/value"},
 	"pipeline/expression":       {"pipeline/value", "pipeline/diag"},
 	"pipeline/scrub":            {"pipeline/value"},
-	"pipeline/schema":           {"pipeline/value", "pipeline/diag"},
+	"pipeline/schema":           {"pipeline/internal/disk", "pipeline/value", "pipeline/diag"},
 	"pipeline/internal/jsonrow": {"pipeline/value"},
+	"pipeline/internal/disk":    {},
 	"pipeline/internal/scratch": {},
-	"pipeline/ledger":           {"pipeline/internal/scratch"},
+	"pipeline/ledger":           {"pipeline/internal/disk", "pipeline/internal/scratch"},
+	"pipeline/tape":             {"pipeline/internal/disk"},
 	"pipeline/value":            {"pipeline/diag"},
-	"pipeline/credentials":      {},
+	"pipeline/credentials":      {"pipeline/internal/disk"},
 	"pipeline/serve":            {"pipeline", "pipeline/value", "pipeline/diag", "pipeline/serve/*"},
 	"pipeline/serve/engine":     {},
-	"pipeline/serve/jetstream":  {"pipeline/serve/engine"},
+	"pipeline/serve/jetstream":  {"pipeline/internal/disk", "pipeline/serve/engine"},
 	"pipeline/serve/enginetest": {"pipeline/serve/engine"},
 	"pipeline/serve/receive":    {"pipeline", "pipeline/diag", "pipeline/serve/engine"},
 	"pipeline/serve/deliver":    {"pipeline", "pipeline/diag", "pipeline/serve/engine", "pipeline/serve/history"},
@@ -88,6 +91,44 @@ func TestImportsGoOneWay(t *testing.T) {
 			t.Errorf("the test did not see %s", pkg)
 		}
 	}
+	inTable := tabled(t)
+	for pkg := range seen {
+		if n := inTable[pkg]; n != 1 && !strings.HasPrefix(pkg, "bench/") {
+			t.Errorf("%s is in %d rows of the table of packages in ARCHITECTURE.md, and has to be in one", pkg, n)
+		}
+	}
+	for pkg := range inTable {
+		if !seen[pkg] && pkg != "mappings" { // which has only tests
+			t.Errorf("%s is in the table of packages in ARCHITECTURE.md, and there is no such package", pkg)
+		}
+	}
+}
+
+// tabled is how often each package is in the table of ARCHITECTURE.md. Behind the
+// first one of a row only the end of a name may be written.
+func tabled(t *testing.T) map[string]int {
+	t.Helper()
+	src, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(src), "| package | is |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	packages := map[string]int{}
+	for row := range strings.Lines(table) {
+		names, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+		dir := ""
+		for name := range strings.SplitSeq(names, ", ") {
+			name = strings.Trim(name, "`")
+			if strings.Contains(name, "/") {
+				dir = path.Dir(name)
+			} else if dir != "" {
+				name = path.Join(dir, name)
+			}
+			packages[name]++
+		}
+	}
+	return packages
 }
 
 func allowed(pkg, imported string) bool {

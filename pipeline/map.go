@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/expression"
 	"pipeline/pipeline/internal/jsonrow"
 	"pipeline/pipeline/schema"
@@ -113,13 +114,13 @@ func (m *mapper) page(j *job) bool {
 		why := m.record(j, &j.page.Records[i])
 		j.read++
 		for _, question := range m.machine.NewQuestions() {
-			j.drift.add(Drift{Kind: driftQuestion, What: cropped(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
+			j.drift.add(Drift{Kind: driftQuestion, What: diag.Crop(question, maxQuestion)}, 1, func(d *Drift) { d.Item = i })
 		}
 		switch {
 		case why != nil:
 			j.drop(rows)
 			j.rejected = append(j.rejected, rejected{item: i, key: m.ledgerKey(), reject: *why})
-			j.lines = appendReject(j.lines, m.plan.name, m.plan.From(), j.page, i, m.key(), *why)
+			j.lines = m.plan.appendReject(j.lines, j.page, i, m.key(), *why)
 		case len(j.items) > rows:
 			j.mapped++
 		default:

@@ -1,13 +1,17 @@
 package pipeline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // OutFile is a file that appears whole under its name, or not at all. What is
@@ -24,6 +28,34 @@ type OutFile struct {
 	path             string
 	lock             *flock.Flock
 	committed, ended bool
+}
+
+// WriteFile publishes content as path, whole and durable when it returns nil; else
+// what was there stays. The folder must exist. mode is that of OutFile.
+func WriteFile(path string, content []byte, mode fs.FileMode) error {
+	return writeFrom(path, bytes.NewReader(content), mode)
+}
+
+// writeFrom is WriteFile for all that there is to read.
+func writeFrom(path string, from io.Reader, mode fs.FileMode) error {
+	f, err := CreateOutFile(path)
+	if err != nil {
+		return err
+	}
+	f.Mode = mode
+	if _, err = io.Copy(f, from); err != nil {
+		err = fmt.Errorf("write %s: %w", path, disk.Cause(err))
+	}
+	if err == nil {
+		err = f.Flush()
+	}
+	if err == nil {
+		err = f.Commit()
+	}
+	if err != nil {
+		return errors.Join(err, f.Abort())
+	}
+	return nil
 }
 
 // lockTries bounds how often CreateOutFile begins again because another run
@@ -53,7 +85,7 @@ func CreateOutFile(path string) (*OutFile, error) {
 		case errors.Is(err, errLocked):
 			return nil, fmt.Errorf("write %s: another run is writing it; wait for that one, or give this one its own place with --out DIR", path)
 		case err != nil:
-			return nil, fmt.Errorf("write %s: %w", path, cause(err))
+			return nil, fmt.Errorf("write %s: %w", path, disk.Cause(err))
 		default:
 			return &OutFile{File: file, path: path, lock: lock}, nil
 		}
@@ -68,7 +100,7 @@ func checkFolder(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write %s: there is no folder %s; make it first:\n  mkdir -p %s", path, dir, dir)
 	case err != nil:
-		return fmt.Errorf("write %s: %w", path, cause(err))
+		return fmt.Errorf("write %s: %w", path, disk.Cause(err))
 	case !info.IsDir():
 		return fmt.Errorf("write %s: %s is a file, not a folder", path, dir)
 	}
@@ -133,7 +165,7 @@ func (f *OutFile) Path() string { return f.path }
 // Flush makes what was written durable.
 func (f *OutFile) Flush() error {
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", f.path, cause(err))
+		return fmt.Errorf("write %s: %w", f.path, disk.Cause(err))
 	}
 	return nil
 }
@@ -148,13 +180,13 @@ func (f *OutFile) Commit() error {
 		return fmt.Errorf("publish %s: it was given up before", f.path)
 	}
 	if err := errors.Join(f.Chmod(f.mode()), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", f.path, cause(err))
+		return fmt.Errorf("write %s: %w", f.path, disk.Cause(err))
 	}
 	if err := os.Rename(f.lock.Path(), f.path); err != nil {
-		return fmt.Errorf("publish %s: %w", f.path, cause(err))
+		return fmt.Errorf("publish %s: %w", f.path, disk.Cause(err))
 	}
 	f.committed, f.ended = true, true
-	return errors.Join(syncDir(filepath.Dir(f.path)), f.lock.Close())
+	return errors.Join(disk.SyncDir(filepath.Dir(f.path)), f.lock.Close())
 }
 
 // mode is the permissions to publish with.
@@ -186,31 +218,4 @@ func (f *OutFile) Abort() error {
 		return fmt.Errorf("give up %s: %w", f.path, err)
 	}
 	return nil
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", dir, cause(err))
-	}
-	defer func() { _ = d.Close() }() // only read
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, cause(err))
-	}
-	return nil
-}
-
-// cause is a file error without the operation and the path, which our own
-// message names already.
-func cause(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	var linkError *os.LinkError
-	if errors.As(err, &linkError) {
-		return linkError.Err
-	}
-	return err
 }

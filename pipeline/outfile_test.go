@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -272,4 +274,25 @@ func TestOutFileLeavesWhatIsNoFile(t *testing.T) {
 	if info, _ := os.Lstat(link); info.Mode()&os.ModeSymlink == 0 {
 		t.Error("the link became a file")
 	}
+}
+
+// WriteFile replaces a file whole; where that fails the old one stays, and nothing
+// is beside it.
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state.json")
+	if err := WriteFile(path, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := WriteFile(path, []byte("second"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	torn := errors.New("the source is torn")
+	if err := writeFrom(path, io.MultiReader(strings.NewReader("thi"), iotest.ErrReader(torn)), 0o600); !errors.Is(err, torn) {
+		t.Errorf("got %v", err)
+	}
+	wantFolder(t, dir, map[string]string{"state.json": "second"})
 }

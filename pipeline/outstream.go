@@ -12,9 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"pipeline/pipeline/internal/scratch"
-
 	"github.com/klauspost/compress/zstd"
+
+	"pipeline/pipeline/internal/disk"
+	"pipeline/pipeline/internal/scratch"
 )
 
 // The compressions of an output.
@@ -199,5 +200,5 @@ func (o *Output) named(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("write %s: %w", o.name, cause(err))
+	return fmt.Errorf("write %s: %w", o.name, disk.Cause(err))
 }

@@ -263,15 +263,6 @@ func (p *Plan) SourceName() string { return p.source.connector.Name }
 // Remote reports whether the source is called over the network.
 func (p *Plan) Remote() bool { return p.source.connector.Remote }
 
-// Targets are where rows go, as people name it.
-func (p *Plan) Targets() []string {
-	var out []string
-	for _, s := range p.sinks {
-		out = append(out, s.target)
-	}
-	return out
-}
-
 // SinkInfo is where rows go, for people.
 type SinkInfo struct {
 	Connector string
@@ -340,7 +331,8 @@ func (p *Plan) Adds() bool {
 	return slices.ContainsFunc(p.sinks, func(s planSink) bool { return s.connector.Adds != nil && s.connector.Adds(s.options) })
 }
 
-// RowTargets are the receivers that take rows one by one.
+// RowTargets are the receivers that take rows one by one. What is secret in them is
+// not left out: they are not for people.
 func (p *Plan) RowTargets() []string {
 	var out []string
 	for _, s := range p.sinks {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -41,7 +42,7 @@ func Purge(dir string, deliveries bool) (bytes int64, err error) {
 	if deliveries {
 		count(ledger.Remove(filepath.Join(dir, LedgerFile)))
 	}
-	count(0, syncDir(dir))
+	count(0, disk.SyncDir(dir))
 	return bytes, err
 }
 
@@ -69,7 +70,7 @@ func removeAll(path string) (bytes int64, err error) {
 		return 0, nil
 	}
 	if err = errors.Join(err, os.RemoveAll(path)); err != nil {
-		return 0, fmt.Errorf("remove %s: %w", path, cause(err))
+		return 0, fmt.Errorf("remove %s: %w", path, disk.Cause(err))
 	}
 	return bytes, nil
 }

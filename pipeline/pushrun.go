@@ -121,7 +121,7 @@ func RedoPush(dir string, p PushRange) (follows bool, err error) {
 	if !at.Started.IsZero() && (otherStore(at.Store, p.Store) || p.After != at.Seq || !p.Started.After(at.Started)) {
 		return false, nil
 	}
-	if err := makeState(dir); err != nil {
+	if err := MakeState(dir); err != nil {
 		return false, err
 	}
 	return true, saveJSON(filepath.Join(dir, pushingFile), p)

@@ -81,9 +81,9 @@ func placeOf(page, item, line int) string {
 	return strings.Join(words, ", ")
 }
 
-// appendReject appends a reject as one line of JSON. It says nothing of time,
-// host or run, so that the same input gives the same file.
-func appendReject(dst []byte, mapping, source string, page *Page, i int, key []byte, r reject) []byte {
+// appendReject appends the reject of record i of a page as one line of JSON. It says
+// nothing of time, host or run, so that the same input gives the same file.
+func (p *Plan) appendReject(dst []byte, page *Page, i int, key []byte, r reject) []byte {
 	rec := &page.Records[i]
 	if rec.kept != nil && rec.kept.stays {
 		return append(append(dst, rec.kept.line...), '\n')
@@ -93,9 +93,9 @@ func appendReject(dst []byte, mapping, source string, page *Page, i int, key []b
 	}
 	at := page.place(i)
 	dst = append(dst, `{"mapping":`...)
-	dst = value.AppendJSONString(dst, mapping)
+	dst = value.AppendJSONString(dst, p.name)
 	dst = append(dst, `,"source":`...)
-	dst = value.AppendJSONString(dst, source)
+	dst = value.AppendJSONString(dst, p.From())
 	if at.page > 0 {
 		dst = strconv.AppendInt(append(dst, `,"page":`...), int64(at.page), 10)
 		dst = strconv.AppendInt(append(dst, `,"item":`...), int64(at.item), 10)

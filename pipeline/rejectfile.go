@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // rejectFile is where rejects are kept. A run without rejects leaves no file,
@@ -60,7 +62,7 @@ func (f *rejectFile) write(lines []byte) error {
 		}
 	}
 	if _, err := f.buf.Write(lines); err != nil {
-		return fmt.Errorf("write %s: %w", f.path, cause(err))
+		return fmt.Errorf("write %s: %w", f.path, disk.Cause(err))
 	}
 	return nil
 }
@@ -86,7 +88,7 @@ func (f *rejectFile) flush(failed bool) error {
 		return nil
 	}
 	if err := f.buf.Flush(); err != nil {
-		return fmt.Errorf("write %s: %w", f.path, cause(err))
+		return fmt.Errorf("write %s: %w", f.path, disk.Cause(err))
 	}
 	return f.file.Flush()
 }
@@ -99,7 +101,7 @@ func (f *rejectFile) commit() error {
 	f.committed = true
 	if f.file == nil {
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove %s, which is of an earlier run: %w", f.path, cause(err))
+			return fmt.Errorf("remove %s, which is of an earlier run: %w", f.path, disk.Cause(err))
 		}
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/internal/jsonrow"
 )
 
@@ -51,7 +52,7 @@ var rejectKeys = []string{"mapping", "source", "page", "item", "line", "push", "
 func ReadRejects(path string, see func(*RejectLine) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read the rejects in %s: %w", path, cause(err))
+		return fmt.Errorf("read the rejects in %s: %w", path, disk.Cause(err))
 	}
 	defer func() { _ = f.Close() }() // only read
 	in := bufio.NewReaderSize(f, 64<<10)
@@ -63,7 +64,7 @@ func ReadRejects(path string, see func(*RejectLine) error) error {
 			return nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read the rejects in %s: line %d: %w", path, number, cause(err))
+			return fmt.Errorf("read the rejects in %s: line %d: %w", path, number, disk.Cause(err))
 		}
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			continue

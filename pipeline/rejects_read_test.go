@@ -39,7 +39,7 @@ func TestRejectsAreReadAsTheyWereWritten(t *testing.T) {
 		}
 		page := &Page{Number: 7, First: 3, Records: []Record{{Text: raw, Line: 9}}}
 		r := reject{code: "c", field: rapid.String().Draw(rt, "field"), reason: rapid.String().Draw(rt, "reason"), value: []byte(`"v"`)}
-		line := appendReject(nil, "m", "s", page, 0, []byte(`{"id":1}`), r)
+		line := (&Plan{name: "m"}).appendReject(nil, page, 0, []byte(`{"id":1}`), r)
 		if bytes.IndexByte(line, '\n') != len(line)-1 {
 			rt.Fatalf("not one line: %q", line)
 		}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/tape"
 )
 
@@ -123,18 +124,10 @@ func (r *run) copyOpen() error {
 	}
 	old, err := os.Open(r.earlier.path)
 	if err != nil {
-		return fmt.Errorf("keep the open rejects: read %s: %w", r.earlier.path, cause(err))
+		return fmt.Errorf("keep the open rejects: read %s: %w", r.earlier.path, disk.Cause(err))
 	}
 	defer func() { _ = old.Close() }() // only read
-	f, err := CreateOutFile(name)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
-	if _, err = io.Copy(f, old); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, cause(err)), f.Abort())
-	}
-	return errors.Join(f.Flush(), f.Commit())
+	return writeFrom(name, old, 0o600)
 }
 
 // dropCopies removes the copies of runs that came to their end, all but keep.
@@ -157,7 +150,7 @@ func sumOf(path string) (string, error) {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the rejects in %s: %w", path, cause(err))
+		return "", fmt.Errorf("read the rejects in %s: %w", path, disk.Cause(err))
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
@@ -173,7 +166,7 @@ func (r *run) forget(name string) error {
 	}
 	path := filepath.Join(r.o.State, name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove %s: %w", path, cause(err))
+		return fmt.Errorf("remove %s: %w", path, disk.Cause(err))
 	}
 	return nil
 }
@@ -184,7 +177,7 @@ func (r *run) noteUnpublished() error {
 	if r.o.State == "" {
 		return nil
 	}
-	if err := makeState(r.o.State); err != nil {
+	if err := MakeState(r.o.State); err != nil {
 		return err
 	}
 	sum, err := sumOf(r.reject.path)

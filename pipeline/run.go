@@ -300,9 +300,8 @@ func (r *run) tooMany(allowed string) error {
 // how far the run got. Where open rejects go away because their records were
 // delivered, they go when that is visible, and not before.
 func (r *run) commit(ctx context.Context) error {
-	all := append([]Writer{}, r.sinks...)
 	var errs error
-	for _, s := range all {
+	for _, s := range r.sinks {
 		errs = errors.Join(errs, s.Flush(ctx))
 	}
 	errs = errors.Join(errs, r.reject.flush(false))
@@ -317,7 +316,7 @@ func (r *run) commit(ctx context.Context) error {
 			return errors.Join(err, r.abort())
 		}
 	}
-	for i, s := range all {
+	for i, s := range r.sinks {
 		if err := s.Commit(ctx); err != nil {
 			if i > 0 {
 				err = fmt.Errorf("%w (already published: %s)", err, strings.Join(r.report.Targets[:i], ", "))

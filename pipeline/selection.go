@@ -89,7 +89,7 @@ func (r *run) noteSelection(path string) error {
 	if maps.Equal(noted[r.fromState(path)], now) {
 		return nil
 	}
-	if err := makeState(r.o.State); err != nil {
+	if err := MakeState(r.o.State); err != nil {
 		return err
 	}
 	noted[r.fromState(path)] = now

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -154,7 +155,7 @@ func (p *Plan) ReceiversIn(path string) ([]Receiver, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at %s: %w", path, cause(err))
+		return nil, fmt.Errorf("look at %s: %w", path, disk.Cause(err))
 	}
 	l, err := ledger.Open(path)
 	if err != nil {
@@ -176,10 +177,6 @@ func (p *Plan) ReceiversIn(path string) ([]Receiver, error) {
 	}
 	return found, nil
 }
-
-// MakeState makes a folder for what is kept between runs: for its owner only, and not
-// for git.
-func MakeState(dir string) error { return makeState(dir) }
 
 // HoldState locks a state folder against runs until release is called. It fails
 // where a run is going on, or was interrupted: that one goes on from what it

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/ledger"
 )
 
@@ -69,7 +70,7 @@ func addDatabase(ctx context.Context, out *tar.Writer, dir, name string) (err er
 		return nil
 	}
 	if err := os.Remove(snapshot); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed
-		return fmt.Errorf("remove %s: %w", snapshot, cause(err))
+		return fmt.Errorf("remove %s: %w", snapshot, disk.Cause(err))
 	}
 	if err := ledger.Copy(ctx, path, snapshot); err != nil {
 		return err
@@ -147,17 +148,17 @@ func (i *Import) replace(rejects string) error {
 		err = errors.Join(err, failed)
 	}
 	if err != nil {
-		return fmt.Errorf("remove what the state of another node replaces: %w", cause(err))
+		return fmt.Errorf("remove what the state of another node replaces: %w", disk.Cause(err))
 	}
 	for _, name := range i.Files {
 		if name == carriedRejects {
 			continue
 		}
 		if err := os.Rename(filepath.Join(i.from, name), filepath.Join(i.dir, name)); err != nil {
-			return fmt.Errorf("put %s in place: %w", name, cause(err))
+			return fmt.Errorf("put %s in place: %w", name, disk.Cause(err))
 		}
 	}
-	if err := syncDir(i.dir); err != nil {
+	if err := disk.SyncDir(i.dir); err != nil {
 		return err
 	}
 	return i.replaceRejects(rejects)
@@ -168,21 +169,13 @@ func (i *Import) replaceRejects(path string) error {
 	from, err := os.Open(filepath.Join(i.from, carriedRejects))
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove %s, which is of an earlier run: %w", path, cause(err))
+			return fmt.Errorf("remove %s, which is of an earlier run: %w", path, disk.Cause(err))
 		}
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the open rejects: %w", cause(err))
+		return fmt.Errorf("read the open rejects: %w", disk.Cause(err))
 	}
 	defer func() { _ = from.Close() }() // only read
-	f, err := CreateOutFile(path)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
-	if _, err := io.Copy(f, from); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, cause(err)), f.Abort())
-	}
-	return errors.Join(f.Flush(), f.Commit())
+	return writeFrom(path, from, 0o600)
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/ledger"
 	"pipeline/pipeline/tape"
 )
@@ -94,7 +95,7 @@ func addFile(out *tar.Writer, name, path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, cause(err))
+		return fmt.Errorf("read %s: %w", path, disk.Cause(err))
 	}
 	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
@@ -105,7 +106,7 @@ func addFile(out *tar.Writer, name, path string) error {
 		_, err = io.Copy(out, f)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s into the state: %w", name, cause(err))
+		return fmt.Errorf("write %s into the state: %w", name, disk.Cause(err))
 	}
 	return nil
 }
@@ -155,10 +156,10 @@ func (p *Plan) OpenImport(ctx context.Context, dir string, r io.Reader) (_ *Impo
 func newImport(dir string) (*Import, error) {
 	i := &Import{dir: dir, from: filepath.Join(dir, importFolder)}
 	if err := os.RemoveAll(i.from); err != nil {
-		return nil, fmt.Errorf("remove %s: %w", i.from, cause(err))
+		return nil, fmt.Errorf("remove %s: %w", i.from, disk.Cause(err))
 	}
 	if err := os.Mkdir(i.from, 0o700); err != nil {
-		return nil, fmt.Errorf("make %s: %w", i.from, cause(err))
+		return nil, fmt.Errorf("make %s: %w", i.from, disk.Cause(err))
 	}
 	return i, nil
 }
@@ -212,7 +213,7 @@ func (i *Import) file(h *tar.Header, in io.Reader, may []string) error {
 		err = errors.Join(err, f.Sync(), f.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("unpack %s: %w", h.Name, cause(err))
+		return fmt.Errorf("unpack %s: %w", h.Name, disk.Cause(err))
 	}
 	i.Files = append(i.Files, h.Name)
 	return nil
@@ -236,7 +237,7 @@ func (i *Import) Commit() error {
 		if err := i.put(name); err != nil {
 			return err
 		}
-		if err := syncDir(i.dir); err != nil {
+		if err := disk.SyncDir(i.dir); err != nil {
 			return err
 		}
 	}
@@ -250,7 +251,7 @@ func (i *Import) put(name string) error {
 		return ledger.Replace(from, to)
 	}
 	if err := os.Rename(from, to); err != nil {
-		return fmt.Errorf("put %s in place: %w", name, cause(err))
+		return fmt.Errorf("put %s in place: %w", name, disk.Cause(err))
 	}
 	return nil
 }
@@ -263,7 +264,7 @@ func (i *Import) clearPushes() error {
 	}
 	for _, name := range pushPlaces {
 		if err := os.Remove(filepath.Join(i.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove %s: %w", name, cause(err))
+			return fmt.Errorf("remove %s: %w", name, disk.Cause(err))
 		}
 	}
 	return nil
@@ -272,7 +273,7 @@ func (i *Import) clearPushes() error {
 // Abort removes what was unpacked.
 func (i *Import) Abort() error {
 	if err := os.RemoveAll(i.from); err != nil {
-		return fmt.Errorf("remove %s: %w", i.from, cause(err))
+		return fmt.Errorf("remove %s: %w", i.from, disk.Cause(err))
 	}
 	return nil
 }

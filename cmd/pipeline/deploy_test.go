@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"pipeline/connectors/rest"
-
 	yaml "go.yaml.in/yaml/v4"
+
+	"pipeline/connectors/rest"
 )
 
 // What docs/deploy starts is a command that there is, with flags that it has.

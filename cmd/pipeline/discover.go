@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -235,14 +234,7 @@ func (d *discovery) writeMerged() error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	out, err := pipeline.CreateOutFile(d.f.merge)
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", d.f.merge, err), out.Abort())
-	}
-	if err := errors.Join(out.Flush(), out.Commit()); err != nil {
+	if err := pipeline.WriteFile(d.f.merge, text, 0); err != nil {
 		return err
 	}
 	t := terminalOf(d.app.stdout)

@@ -108,18 +108,7 @@ func (a *app) writeDocument(path string, text []byte) error {
 		_, err := a.stdout.Write(text)
 		return err
 	}
-	out, err := pipeline.CreateOutFile(path)
-	if err != nil {
-		return fmt.Errorf("write the request pack: %w", err)
-	}
-	defer func() { _ = out.Abort() }() // does nothing after Commit
-	if _, err = out.Write(text); err == nil {
-		err = out.Flush()
-	}
-	if err == nil {
-		err = out.Commit()
-	}
-	if err != nil {
+	if err := pipeline.WriteFile(path, text, 0); err != nil {
 		return fmt.Errorf("write the request pack: %w", err)
 	}
 	fmt.Fprintf(a.stderr, "wrote %s\n", path)

@@ -22,10 +22,8 @@ import (
 
 // What a disk has to be like.
 const (
-	syncTries  = 15
-	slowSync   = 20 * time.Millisecond // above it, a push waits for the disk
-	leastSpare = 200 << 20             // below it, and below a tenth of the disk …
-	mostSpare  = 2 << 30               // … but not above this, the engine stores nothing
+	syncTries = 15
+	slowSync  = 20 * time.Millisecond // above it, a push waits for the disk
 )
 
 // place is the folder to try the disk in: the state folder, or what it will be made in.
@@ -80,11 +78,10 @@ func (p *patient) disk(context.Context) {
 }
 
 func (p *patient) room(dir string) {
-	free, total, ok := diskSpace(dir)
-	if !ok {
-		return
+	free, spare, err := jetstream.Room(dir)
+	if err != nil {
+		return // this system does not say
 	}
-	spare := max(leastSpare, min(total/10, mostSpare))
 	fix := "make room, or name a folder on another disk with --state"
 	switch {
 	case free < spare:

@@ -199,7 +199,7 @@ func isYAML(name string) bool {
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
-// expand replaces folders by the mappings in them.
+// expandFolders replaces folders by the mappings in them.
 func expandFolders(args []string) ([]string, error) {
 	var out []string
 	for _, arg := range args {

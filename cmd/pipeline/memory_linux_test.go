@@ -47,7 +47,7 @@ func hugeText(w io.Writer, n int) {
 	_, _ = io.WriteString(w, `"`)
 }
 
-// list writes a list of n numbers.
+// hugeList writes a list of n numbers.
 func hugeList(w io.Writer, n int) {
 	_, _ = io.WriteString(w, "[0"+strings.Repeat(",1", n-1)+"]")
 }

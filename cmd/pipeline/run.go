@@ -231,7 +231,8 @@ func (a *app) conflicts(all []checked, f runFlags) error {
 		if f.sandbox && f.out == "" && published(stateOf(f.state, c)) {
 			return usage("%s has been run for real, and --sandbox would put made-up people into its files; give them another place with --out DIR", c.file)
 		}
-		if row := c.plan.RowTargets(); f.sandbox && len(row) > 0 && !isLoopback(row[0]) {
+		isRemote := func(target string) bool { return !isLoopback(target) }
+		if f.sandbox && slices.ContainsFunc(c.plan.RowTargets(), isRemote) {
 			return usage("%s would send made-up people to its webhook; give it an address of this machine to try it with --sandbox", c.file)
 		}
 	}

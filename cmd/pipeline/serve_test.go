@@ -115,15 +115,16 @@ func (s *serving) api(method, path string, into any) int {
 	return answer.StatusCode
 }
 
-// eventually looks until something holds.
+// eventually looks until something holds. A disk that others sync to as well takes
+// seconds for a run of a few rows.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	t.Fatalf("in two minutes it did not happen: %s", what)
+	t.Fatalf("in five minutes it did not happen: %s", what)
 }
 
 func (s *serving) has(name, text string) func() bool {

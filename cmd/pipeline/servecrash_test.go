@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	srv "pipeline/pipeline/serve"
 	"pipeline/pipeline/serve/engine"
 	"pipeline/pipeline/serve/enginetest"
 	"pipeline/pipeline/serve/jetstream"
@@ -238,12 +239,8 @@ func TestCrashServeDrains(t *testing.T) {
 	load := startSenders(s.url+hookPath, 8)
 	for range stops {
 		load.more(t, 100)
-		began := time.Now()
-		if code := s.stop(); code != exitDone {
+		if code := s.stop(); code != exitDone || strings.Contains(s.stderr.String(), srv.ErrCut.Error()) {
 			t.Errorf("exit code %d\n%s", code, s.stderr)
-		}
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("it took %v to end", took)
 		}
 		s = startServe(t, dir, "--listen", port)
 	}

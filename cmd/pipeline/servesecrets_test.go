@@ -116,7 +116,7 @@ func (s *serving) everything(token string) map[string][]byte {
 	s.t.Helper()
 	said := map[string][]byte{}
 	jar, _ := cookiejar.New(nil)
-	inside := &http.Client{Timeout: 10 * time.Second, Jar: jar}
+	inside := &http.Client{Timeout: time.Minute, Jar: jar}
 	if answer, err := inside.PostForm(s.url+"/login", url.Values{"token": {token}}); err == nil {
 		_ = answer.Body.Close()
 	}

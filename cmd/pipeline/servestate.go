@@ -36,7 +36,7 @@ func serveToken(dir string) (token, name string, err error) {
 		return "", name, err
 	}
 	token = rand.Text()
-	return token, name, keepFile(name, []byte(token+"\n"))
+	return token, name, pipeline.WriteFile(name, []byte(token+"\n"), 0o600)
 }
 
 // serveAddress is how other commands of this user reach a serve that runs.
@@ -61,20 +61,7 @@ func (f serveFlags) keepAddress(at net.Addr) error {
 	if err != nil {
 		return err
 	}
-	return keepFile(addressFile(f.place()), append(src, '\n'))
-}
-
-// keepFile writes a small file for the owner alone, whole.
-func keepFile(name string, content []byte) error {
-	out, err := pipeline.CreateOutFile(name)
-	if err != nil {
-		return err
-	}
-	out.Mode = 0o600
-	if _, err := out.Write(content); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return errors.Join(out.Flush(), out.Commit())
+	return pipeline.WriteFile(addressFile(f.place()), append(src, '\n'), 0o600)
 }
 
 // openEngine opens what serve keeps its work in.

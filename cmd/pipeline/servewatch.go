@@ -187,9 +187,12 @@ func (d *deliveries) couriers(m srv.Mapping) (map[string]pipeline.Courier, error
 // Work implements serve.Deliveries.
 func (d *deliveries) Work(ctx context.Context, m srv.Mapping) error {
 	couriers, err := d.couriers(m)
-	if err != nil || len(couriers) == 0 {
-		<-ctx.Done() // until there is another mapping
+	if err != nil {
 		return err
+	}
+	if len(couriers) == 0 {
+		<-ctx.Done() // until there is another mapping
+		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -5,7 +5,6 @@ package main
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -59,17 +58,7 @@ func (t *tester) writeJUnit(path string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	out, err := pipeline.CreateOutFile(path)
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write([]byte(xml.Header + string(text) + "\n")); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	if err := out.Flush(); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
+	return pipeline.WriteFile(path, []byte(xml.Header+string(text)+"\n"), 0)
 }
 
 func junitOf(suites []*suiteToRun) junitSuites {

@@ -153,21 +153,10 @@ func (a *appender) save() error {
 	if err := os.MkdirAll(filepath.Dir(a.notePath), 0o700); err != nil {
 		return fmt.Errorf("keep what this run has added: %w", err)
 	}
-	f, err := pipeline.CreateOutFile(a.notePath)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
 	a.note.After = a.written
 	src, err := json.Marshal(a.note)
-	if err == nil {
-		_, err = f.Write(append(src, '\n'))
+	if err != nil {
+		return fmt.Errorf("keep what this run has added: %w", err)
 	}
-	if err == nil {
-		err = f.Flush()
-	}
-	if err == nil {
-		err = f.Commit()
-	}
-	return errors.Join(err, f.Abort())
+	return pipeline.WriteFile(a.notePath, append(src, '\n'), 0o600)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"pipeline/pipeline/diag"
 )
 
 // checkDelimiter reports that row is the header with another delimiter, by which
@@ -34,7 +36,7 @@ func (o *old) checkHeader(cells [][]byte) error {
 	const fix = "change the fields of the mapping back, or move the file away"
 	if !o.looksLikeHeader(cells) {
 		// It may be a row of data: nothing of it is said.
-		return fmt.Errorf("%s: its first row, of %s, is not the header of the mapping:\n  the mapping makes  %s\n%s", o.doing, count(len(cells), "cell"), list(o.names), fix)
+		return fmt.Errorf("%s: its first row, of %s, is not the header of the mapping:\n  the mapping makes  %s\n%s", o.doing, diag.Count(len(cells), "cell"), list(o.names), fix)
 	}
 	var has []string
 	for _, cell := range cells {

@@ -47,7 +47,7 @@ func openMerge(ctx context.Context, w *writer, c pipeline.SinkConfig) (pipeline.
 		_, err = m.old.each(ctx, -1, func(part) error { return nil })
 	}
 	if err == nil {
-		m.spool, err = newSpool(path)
+		m.spool, err = newSpool(w.Output, path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.close())

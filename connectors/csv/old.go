@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // old is the file of earlier runs.
@@ -125,7 +126,7 @@ func (o *old) part(r *reader, row []byte, err error, found *extent) (part, error
 	case header:
 		return part{bytes: row}, o.checkHeader(r.cells)
 	case len(r.cells) != len(o.names):
-		return part{}, o.named(r.wrong(fmt.Sprintf("the row has %s, and the mapping makes %d", count(len(r.cells), "cell"), len(o.names))))
+		return part{}, o.named(r.wrong(fmt.Sprintf("the row has %s, and the mapping makes %d", diag.Count(len(r.cells), "cell"), len(o.names))))
 	default:
 		return part{bytes: row, cells: r.cells}, nil
 	}
@@ -230,12 +231,4 @@ func (o *old) named(err error) error {
 	default:
 		return fmt.Errorf("%s: %w", o.doing, err)
 	}
-}
-
-// count is a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

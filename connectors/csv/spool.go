@@ -7,31 +7,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
+
+	"pipeline/pipeline"
 )
 
 // spool is a file beside an output that nobody sees.
 type spool struct {
-	path  string // of the output
-	file  *os.File
-	named bool // it has a name still, and has to be removed
+	path string // of the output
+	file pipeline.Scratch
 }
 
-func newSpool(path string) (*spool, error) {
-	s := &spool{path: path}
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "." // and not the folder for temporary files
-	}
-	f, err := os.CreateTemp(dir, "."+base+".rows.*")
+func newSpool(out *pipeline.Output, path string) (*spool, error) {
+	file, err := out.Scratch()
 	if err != nil {
-		return nil, s.errorf(err)
+		return nil, err
 	}
-	// A file without a name is gone with the process, however that ends. Where
-	// the system does not allow it, close removes the file.
-	s.file, s.named = f, os.Remove(f.Name()) != nil
-	return s, nil
+	return &spool{path: path, file: file}, nil
 }
 
 // Write adds p.
@@ -80,9 +71,6 @@ func (s *spool) close() error {
 	err := s.file.Close()
 	if errors.Is(err, fs.ErrClosed) {
 		return nil
-	}
-	if s.named {
-		err = errors.Join(err, os.Remove(s.file.Name()))
 	}
 	return s.errorf(err)
 }

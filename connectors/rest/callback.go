@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"pipeline/pipeline/diag"
 )
 
 // callback waits for the one request that ends a login.
@@ -147,7 +149,7 @@ func outcome(form url.Values) result {
 	case form.Get("error") == "access_denied":
 		return result{err: errors.New("the user refused access")}
 	case form.Get("error") != "":
-		return result{err: fmt.Errorf("the platform says %q", shorten(form.Get("error"), 80))}
+		return result{err: fmt.Errorf("the platform says %q", diag.Crop(form.Get("error"), 80))}
 	case form.Get("code") == "":
 		return result{err: errors.New("the platform sent no code")}
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // How calls are repeated.
@@ -192,7 +193,7 @@ func (c *caller) judge(u *url.URL, res *http.Response, body []byte, accept func(
 	}
 	bad := c.fault(u, BadAnswer, fmt.Sprintf("the answer is not what the connector declares: %v", err))
 	if kind := res.Header.Get("Content-Type"); strings.Contains(kind, "html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		bad.Message = fmt.Sprintf("the answer looks like an HTML page (%q), not JSON; check base_url, and that no login page or proxy stands in between", shorten(kind, 60))
+		bad.Message = fmt.Sprintf("the answer looks like an HTML page (%q), not JSON; check base_url, and that no login page or proxy stands in between", diag.Crop(kind, 60))
 	}
 	bad.Status, bad.Err, bad.retry = res.StatusCode, err, true
 	return nil, bad

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 // Reason is what kind of thing went wrong with a call.
@@ -46,7 +47,7 @@ type Error struct {
 // Error names the connector, the call, the status and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s %s: ", e.Connector, e.Method, shorten(e.Path, 200))
+	fmt.Fprintf(&b, "%s: %s %s: ", e.Connector, e.Method, diag.Crop(e.Path, 200))
 	if e.Status != 0 && e.Reason != BadAnswer && e.Reason != TooLarge {
 		b.WriteString(statusWords(e.Status) + ": ")
 	}
@@ -62,13 +63,6 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func statusWords(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
-}
-
-func shorten(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
 }
 
 // fault is a new error about a call.

@@ -211,7 +211,7 @@ func plainCode(code string) string {
 	if !plainText(code) {
 		code = strconv.QuoteToASCII(code)
 	}
-	return shorten(code, 80)
+	return diag.Crop(code, 80)
 }
 
 func hostOf(address string) string {

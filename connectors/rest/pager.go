@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
@@ -61,7 +62,7 @@ func (c *chain) resume(from pipeline.Position) error {
 	size := c.at.Size
 	at := spot{}
 	if err := json.Unmarshal([]byte(from), &at); err != nil || at.Page < 1 || at.Records < 0 || at.Item < 0 || at.Item > 0 && c.stream.detail == nil {
-		return fmt.Errorf("%s %s: cannot go on from position %q, which this connector did not make", c.caller.d.name, c.stream.name, shorten(string(from), 80))
+		return fmt.Errorf("%s %s: cannot go on from position %q, which this connector did not make", c.caller.d.name, c.stream.name, diag.Crop(string(from), 80))
 	}
 	if at.Size != size {
 		return fmt.Errorf("%s %s: cannot go on from page %d with %d records a page: the pages before had %d", c.caller.d.name, c.stream.name, at.Page, size, at.Size)

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"pipeline/pipeline"
+	"pipeline/pipeline/diag"
 )
 
 var (
@@ -317,7 +318,7 @@ func (m *maker) email() string {
 			return c
 		}
 		return -1
-	}, shorten(m.first, 40))
+	}, diag.Crop(m.first, 40))
 	if local == "" {
 		local = "guest"
 	}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pipeline/pipeline/diag"
 )
 
 // The bounds of one call.
@@ -149,7 +151,7 @@ func readBody(res *http.Response, wire *wireReader, buf []byte, hint, most int) 
 		}
 		src, packed = z, true
 	default:
-		return nil, fmt.Errorf("the answer is packed as %q, which was not asked for", shorten(encoding, 40))
+		return nil, fmt.Errorf("the answer is packed as %q, which was not asked for", diag.Crop(encoding, 40))
 	}
 	body := buf[:0]
 	if length > cap(body) || cap(body) == 0 {

@@ -14,8 +14,9 @@ import (
 	"pipeline/pipeline"
 )
 
-// Soon is how long a source may take to return when it is told to end.
-const Soon = time.Second
+// soon is how long a source may take to return when it is told to end: far less
+// than any of its waits, and enough for a machine that does other things as well.
+const soon = 10 * time.Second
 
 // Source exercises a source. open makes a new one over the same data each time
 // it is called; the data has at least three pages.
@@ -66,8 +67,8 @@ func Source(t *testing.T, open func(t *testing.T) pipeline.Source) {
 			if err == nil {
 				t.Error("Read returned nil although it was cancelled")
 			}
-		case <-time.After(Soon):
-			t.Errorf("Read did not return within %v of being cancelled", Soon)
+		case <-time.After(soon):
+			t.Errorf("Read did not return within %v of being cancelled", soon)
 		}
 		cancel()
 	})
@@ -112,7 +113,7 @@ func leaves(t *testing.T, f func()) {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	f()
-	for end := time.Now().Add(Soon); runtime.NumGoroutine() > before; runtime.Gosched() {
+	for end := time.Now().Add(soon); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])

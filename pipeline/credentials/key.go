@@ -16,6 +16,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/zalando/go-keyring"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // Keyring is where a desktop keeps secrets.
@@ -150,7 +152,7 @@ func (s *Store) newKey(tryKeyring bool) (*age.X25519Identity, error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
 		err = os.Rename(file.Name(), s.keyFile())
 	}
-	if err = errors.Join(err, syncFolder(filepath.Dir(s.Path))); err != nil {
+	if err = errors.Join(err, disk.SyncDir(filepath.Dir(s.Path))); err != nil {
 		return nil, fmt.Errorf("save the key of the credentials: %w", err)
 	}
 	return key, nil

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // readPrivate reads a file of at most so many bytes.
@@ -59,20 +61,7 @@ func createPrivate(path string) (*os.File, error) {
 	return file, nil
 }
 
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncDirectory(d), d.Close())
-}
-
 // plain is a file error that names the path once.
 func plain(path string, err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		err = pathError.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return fmt.Errorf("%s: %w", path, disk.Cause(err))
 }

@@ -4,7 +4,6 @@ package credentials
 
 import (
 	"io/fs"
-	"os"
 )
 
 const noFollow = 0
@@ -14,5 +13,3 @@ const noFollow = 0
 func ownedByUs(fs.FileInfo) bool { return true }
 
 func othersMay(fs.FileInfo) bool { return false }
-
-func syncDirectory(*os.File) error { return nil }

@@ -16,5 +16,3 @@ func ownedByUs(info fs.FileInfo) bool {
 }
 
 func othersMay(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
-
-func syncDirectory(d *os.File) error { return d.Sync() }

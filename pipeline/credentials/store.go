@@ -17,6 +17,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/gofrs/flock"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // Store is one file of connections. Its methods may be called at the same time,
@@ -122,7 +124,7 @@ func (s *Store) save(file *os.File, book Book) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return syncFolder(filepath.Dir(s.Path))
+	return disk.SyncDir(filepath.Dir(s.Path))
 }
 
 // seal encrypts the connections.

@@ -135,7 +135,7 @@ const cr = "\x00" // stands for the line break while a file is made
 
 var words = rapid.StringOfN(rapid.SampledFrom([]rune("abcxyz_.+)é東🎉019")), 1, 6, -1)
 
-// quotedText is text of lines that begin and end with a character that is no
+// foldedText is text of lines that begin and end with a character that is no
 // space, as folding of quoted and plain scalars can carry it.
 func (w *written) foldedText(t *rapid.T, indent string, char func(string)) {
 	for i, n := 0, rapid.IntRange(1, 8).Draw(t, "words"); i < n; i++ {

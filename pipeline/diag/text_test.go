@@ -309,3 +309,15 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
+
+func TestCrop(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		most int
+		want string
+	}{{"", 0, ""}, {"", 3, ""}, {"Zoë", 3, "Zoë"}, {"Zoë!", 3, "Zoë…"}, {"Zoë", 0, "…"}} {
+		if got := Crop(tt.text, tt.most); got != tt.want {
+			t.Errorf("Crop(%q, %d) = %q, want %q", tt.text, tt.most, got, tt.want)
+		}
+	}
+}

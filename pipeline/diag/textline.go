@@ -149,6 +149,17 @@ func Columns(text string) int {
 	return columns
 }
 
+// Crop is text, or its first characters and … where it has more than most. What a
+// terminal would obey stays in it: that is Fit's.
+func Crop(text string, most int) string {
+	for i := range text {
+		if most--; most < 0 {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
 // Fit is text as it can be printed in one line of so many columns, with … where
 // something was left out.
 func Fit(text string, columns int) string {

@@ -94,17 +94,7 @@ func (c *Case) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	out, err := pipeline.CreateOutFile(path)
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	if err := out.Flush(); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
+	return pipeline.WriteFile(path, text, 0)
 }
 
 // given is what goes into the run of a case.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // info.go: what there is to say of a ledger, and a copy of it.
@@ -65,7 +67,7 @@ func Copy(ctx context.Context, from, to string) error {
 		err = errors.Join(snapshot(ctx, db, to), db.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", from, cause(err))
+		return fmt.Errorf("copy %s: %w", from, disk.Cause(err))
 	}
 	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/bits"
 	"path/filepath"
 	"syscall"
 
+	"pipeline/pipeline/internal/disk"
 	"pipeline/pipeline/internal/scratch"
 )
 
@@ -191,7 +191,7 @@ func (k *Keys) errorf(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		hint = "; make room and run again"
 	}
-	return fmt.Errorf("keep the keys of this run in %s: %w%s", k.path, cause(err), hint)
+	return fmt.Errorf("keep the keys of this run in %s: %w%s", k.path, disk.Cause(err), hint)
 }
 
 // table is the memory of a hash table, or its file.
@@ -232,13 +232,3 @@ type fileTable struct {
 }
 
 func (f fileTable) size() int64 { return f.bytes }
-
-// cause is a file error without the operation and the path, which our own
-// message names already.
-func cause(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	return err
-}

@@ -21,6 +21,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // Hash is what the ledger keeps of a row.
@@ -404,7 +406,7 @@ func Replace(from, path string) error {
 		err = os.Rename(from, path)
 	}
 	if err != nil {
-		return fmt.Errorf("put %s in place: %w", path, cause(err))
+		return fmt.Errorf("put %s in place: %w", path, disk.Cause(err))
 	}
 	return nil
 }
@@ -421,7 +423,7 @@ func Remove(path string) (bytes int64, err error) {
 			continue
 		}
 		if err != nil {
-			return bytes, fmt.Errorf("remove %s: %w", path, cause(err))
+			return bytes, fmt.Errorf("remove %s: %w", path, disk.Cause(err))
 		}
 		bytes += info.Size()
 	}

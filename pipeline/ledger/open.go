@@ -11,6 +11,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // open.go: the ledger is an SQLite file. It is written ahead and synced at
@@ -174,7 +176,7 @@ func (l *Ledger) Close() error {
 
 // errorf is an error of the ledger, with what to do about it.
 func (l *Ledger) errorf(err error) error {
-	err, hint := cause(err), ""
+	err, hint := disk.Cause(err), ""
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff { // without the details

@@ -11,6 +11,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // versions.go: which version of each record was seen, by those who are told of
@@ -173,7 +175,7 @@ func (v *Versions) Close() error {
 }
 
 func (v *Versions) errorf(err error) error {
-	err, hint := cause(err), ""
+	err, hint := disk.Cause(err), ""
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff { // without the details

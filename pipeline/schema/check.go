@@ -8,6 +8,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
@@ -188,7 +189,7 @@ func patternCheck(re jsonschema.Regexp) check {
 	if fast {
 		quick = newMatcher(re.String())
 	}
-	reason := "does not match the pattern " + cut(re.String(), 60)
+	reason := "does not match the pattern " + diag.Crop(re.String(), 60)
 	return func(v value.Value) (string, string) {
 		s, ok := textOf(v)
 		if !ok {
@@ -228,7 +229,7 @@ func newEnum(values []any) (e *enum, words []string) {
 		switch v := v.(type) {
 		case string:
 			e.texts = append(e.texts, v)
-			words = append(words, `"`+cut(v, 40)+`"`)
+			words = append(words, `"`+diag.Crop(v, 40)+`"`)
 		case json.Number:
 			n, _ := value.ParseNumeral(v.String())
 			e.numbers = append(e.numbers, n)
@@ -312,7 +313,7 @@ func (c *columnCheck) addNumeric(s *jsonschema.Schema) {
 		c.deep = true
 		return
 	}
-	reason := "is not a multiple of " + cut(words, 40)
+	reason := "is not a multiple of " + diag.Crop(words, 40)
 	c.rule(number, func(v value.Value) (string, string) {
 		if !isMultiple(v, step) {
 			return "schema-multiple", reason
@@ -327,7 +328,7 @@ func (c *columnCheck) bound(limit *big.Rat, words string, ok func(order int) boo
 		return
 	}
 	n, text := numeralOf(limit)
-	reason := strings.Replace(words, "%", cut(text, 40), 1)
+	reason := strings.Replace(words, "%", diag.Crop(text, 40), 1)
 	c.rule(number, func(v value.Value) (string, string) {
 		if !ok(compare(v, n)) {
 			return "schema-range", reason

@@ -1,14 +1,13 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	neturl "net/url"
 	"path"
 	"strings"
 
 	"pipeline/pipeline/diag"
+	"pipeline/pipeline/internal/disk"
 )
 
 // files.go: a schema and the files it refers to. Inside, each goes by an
@@ -71,19 +70,10 @@ func (l *loader) find(name string, at *node) *file {
 	}
 	text, err := l.open(name)
 	if err != nil {
-		l.diags = l.diags.Error("schema-ref", at.span, fmt.Sprintf("cannot read %s: %v", name, rootCause(err)), "")
+		l.diags = l.diags.Error("schema-ref", at.span, fmt.Sprintf("cannot read %s: %v", name, disk.Cause(err)), "")
 		return nil
 	}
 	return l.load(name, text)
-}
-
-// rootCause is a file error without the operation and the path.
-func rootCause(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	return err
 }
 
 // collectIDs notes every $id of f, to tell what a $ref can mean by it.
@@ -116,12 +106,12 @@ func (c *checker) ref(n *node) {
 	address, err := neturl.Parse(base)
 	switch {
 	case err != nil:
-		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", cut(n.text, 60)), "")
+		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", diag.Crop(n.text, 60)), "")
 	case base == "":
 		c.fragment(n, c.file, fragment)
 	case c.isKnown(base):
 	case address.IsAbs() || address.Host != "":
-		c.error("schema-ref", n, fmt.Sprintf("%s is not fetched: a schema comes from files alone", cut(base, 60)),
+		c.error("schema-ref", n, fmt.Sprintf("%s is not fetched: a schema comes from files alone", diag.Crop(base, 60)),
 			"save it beside this file and refer to it by its path")
 	case path.IsAbs(address.Path):
 		c.error("schema-ref", n, "the path of another schema is relative to this file", "")
@@ -158,7 +148,7 @@ func (c *checker) otherFile(n *node, to, fragment string) {
 func (c *checker) fragment(n *node, f *file, fragment string) {
 	decoded, err := neturl.PathUnescape(fragment)
 	if err != nil {
-		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", cut(n.text, 60)), "")
+		c.error("schema-ref", n, fmt.Sprintf("%q is not an address", diag.Crop(n.text, 60)), "")
 		return
 	}
 	if decoded != "" && decoded[0] != '/' || f.embedded() {
@@ -173,7 +163,7 @@ func (c *checker) fragment(n *node, f *file, fragment string) {
 		if parent := f.root.at(tokens[:i]); parent != nil {
 			hint = didYouMean(tokens[i], parent.names())
 		}
-		c.error("schema-ref", n, fmt.Sprintf("there is no %s in %s", cut("#"+decoded, 60), f.name), hint)
+		c.error("schema-ref", n, fmt.Sprintf("there is no %s in %s", diag.Crop("#"+decoded, 60), f.name), hint)
 		return
 	}
 }

@@ -393,6 +393,6 @@ func (p *parser) word() *node {
 	if near := nearest(strings.ToLower(word), []string{"true", "false", "null"}); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	p.fail(fmt.Sprintf("%q is not JSON", cut(word, 30)), hint)
+	p.fail(fmt.Sprintf("%q is not JSON", diag.Crop(word, 30)), hint)
 	return nil
 }

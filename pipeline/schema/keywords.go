@@ -38,7 +38,7 @@ func (c *checker) draft() {
 	switch strings.TrimSuffix(name, "#") {
 	case "schema", "draft-04/schema", "draft-06/schema", "draft-07/schema", "draft/2019-09/schema", "draft/2020-12/schema":
 	default:
-		c.error("schema-keyword", n, fmt.Sprintf("no draft of JSON Schema that is known here: %s", cut(n.text, 60)),
+		c.error("schema-keyword", n, fmt.Sprintf("no draft of JSON Schema that is known here: %s", diag.Crop(n.text, 60)),
 			`use "http://json-schema.org/draft-07/schema#" or "https://json-schema.org/draft/2020-12/schema"`)
 	}
 }
@@ -147,7 +147,7 @@ func (c *checker) types(n *node) {
 			hint = "the types are string, number, integer, boolean, object, array and null"
 		}
 	}
-	c.error("schema-keyword", n, fmt.Sprintf("unknown type %q", cut(n.text, 40)), hint)
+	c.error("schema-keyword", n, fmt.Sprintf("unknown type %q", diag.Crop(n.text, 40)), hint)
 }
 
 func (c *checker) required(m member, property string) {
@@ -159,7 +159,7 @@ func (c *checker) required(m member, property string) {
 	case m.value.kind == 'f':
 		hint = "remove it: what is not in that list is not required"
 	case property != "":
-		hint = fmt.Sprintf(`remove it, and put %q into "required": […] beside "properties"`, cut(property, 40))
+		hint = fmt.Sprintf(`remove it, and put %q into "required": […] beside "properties"`, diag.Crop(property, 40))
 	}
 	c.loader.diags = c.loader.diags.Error("schema-keyword", m.key,
 		fmt.Sprintf(`"required": %t is the draft-03 form; from draft-04 on, "required" is a list on the object`, m.value.kind == 't'), hint)
@@ -175,7 +175,7 @@ func (c *checker) pattern(_ *node, at diag.Span, pattern string) {
 	if errors.As(err, &wrong) {
 		message += ": " + wrong.Code.String()
 		if wrong.Expr != "" {
-			message += " " + cut(wrong.Expr, 40)
+			message += " " + diag.Crop(wrong.Expr, 40)
 		}
 		if wrong.Code == syntax.ErrInvalidPerlOp || wrong.Code == syntax.ErrInvalidEscape {
 			hint = "patterns are RE2: no look-ahead, look-behind or back references"
@@ -202,7 +202,7 @@ func (c *checker) format(n *node) {
 	if strings.EqualFold(n.text, "datetime") {
 		hint = `did you mean "date-time"?`
 	}
-	c.warn("schema-keyword", n.span, fmt.Sprintf("unknown format %q, nothing is checked for it", cut(n.text, 40)), hint)
+	c.warn("schema-keyword", n.span, fmt.Sprintf("unknown format %q, nothing is checked for it", diag.Crop(n.text, 40)), hint)
 }
 
 // count checks what the compiler would cut off to fit an int.

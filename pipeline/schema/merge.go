@@ -335,7 +335,7 @@ func (m *Merge) declare(n *node, names []string, at string) (edit, bool) {
 func shownNames(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = cut(name, 40)
+		out[i] = diag.Crop(name, 40)
 	}
 	return out
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"pipeline/pipeline/diag"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -149,9 +151,9 @@ func (a *additions) object(all []*jsonschema.Schema, n *names, path, parent stri
 
 func join(path, name string) string {
 	if path == "" {
-		return cut(name, 60)
+		return diag.Crop(name, 60)
 	}
-	return path + "." + cut(name, 60)
+	return path + "." + diag.Crop(name, 60)
 }
 
 // choiceNames are the names that only some of an object's alternatives declare.

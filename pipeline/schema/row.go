@@ -3,6 +3,7 @@ package schema
 import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
@@ -57,7 +58,7 @@ func (s *Schema) CheckColumn(name string, v value.Value) *Violation {
 func missing(required, columns []string) *Violation {
 	for _, name := range required {
 		if !contains(columns, name) {
-			return &Violation{Column: -1, Code: "schema-required", Reason: "has no column \"" + cut(name, 40) + "\", and the schema requires it"}
+			return &Violation{Column: -1, Code: "schema-required", Reason: "has no column \"" + diag.Crop(name, 40) + "\", and the schema requires it"}
 		}
 	}
 	return nil

@@ -81,7 +81,7 @@ func (s *Schema) rulesOf(part *jsonschema.Schema) []Rule {
 		}
 		what := keyword
 		if m.value.kind == '"' || m.value.kind == '0' {
-			what += " " + cut(m.value.text, 40)
+			what += " " + diag.Crop(m.value.text, 40)
 		}
 		out = append(out, Rule{What: what, Span: m.key, reached: func(v value.Value) bool { return typeOfValue(v)&kind != 0 }})
 	}

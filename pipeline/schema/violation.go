@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"pipeline/pipeline/diag"
 	"pipeline/pipeline/value"
 )
 
@@ -126,7 +127,7 @@ func (s *Schema) place(path []string) string {
 		case ok && n.IsInteger() && len(token) < 7:
 			fmt.Fprintf(&b, "[%s]", token)
 		case s.names[token]:
-			b.WriteString("." + cut(token, 40))
+			b.WriteString("." + diag.Crop(token, 40))
 		default:
 			b.WriteString(".…")
 		}
@@ -162,7 +163,7 @@ func describe(err *jsonschema.ValidationError) (code, reason string) {
 	case *kind.Format:
 		return "schema-format", "is not " + formatNoun(k.Want)
 	case *kind.Pattern:
-		return "schema-pattern", "does not match the pattern " + cut(k.Want, 60)
+		return "schema-pattern", "does not match the pattern " + diag.Crop(k.Want, 60)
 	case *kind.MinLength:
 		return "schema-length", fmt.Sprintf("is %s long, at least %s needed", plural(k.Got, "character"), count(k.Want))
 	case *kind.MaxLength:
@@ -170,9 +171,9 @@ func describe(err *jsonschema.ValidationError) (code, reason string) {
 	case *kind.Required:
 		return "schema-required", "has no " + quotedNames(k.Missing) + ", and the schema requires it"
 	case *kind.Dependency:
-		return "schema-rule", fmt.Sprintf("has %q and so must have %s", cut(k.Prop, 40), quotedNames(k.Missing))
+		return "schema-rule", fmt.Sprintf("has %q and so must have %s", diag.Crop(k.Prop, 40), quotedNames(k.Missing))
 	case *kind.DependentRequired:
-		return "schema-rule", fmt.Sprintf("has %q and so must have %s", cut(k.Prop, 40), quotedNames(k.Missing))
+		return "schema-rule", fmt.Sprintf("has %q and so must have %s", diag.Crop(k.Prop, 40), quotedNames(k.Missing))
 	case *kind.AdditionalProperties:
 		return "schema-rule", "has " + plural(len(k.Properties), "member") + " that the schema does not allow"
 	case *kind.AnyOf:
@@ -192,19 +193,19 @@ func describeNumber(err *jsonschema.ValidationError) (code, reason string) {
 	switch k := err.ErrorKind.(type) {
 	case *kind.Minimum:
 		_, limit := numeralOf(k.Want)
-		return "schema-range", "is less than " + cut(limit, 40) + ", the least allowed"
+		return "schema-range", "is less than " + diag.Crop(limit, 40) + ", the least allowed"
 	case *kind.Maximum:
 		_, limit := numeralOf(k.Want)
-		return "schema-range", "is greater than " + cut(limit, 40) + ", the most allowed"
+		return "schema-range", "is greater than " + diag.Crop(limit, 40) + ", the most allowed"
 	case *kind.ExclusiveMinimum:
 		_, limit := numeralOf(k.Want)
-		return "schema-range", "is not greater than " + cut(limit, 40)
+		return "schema-range", "is not greater than " + diag.Crop(limit, 40)
 	case *kind.ExclusiveMaximum:
 		_, limit := numeralOf(k.Want)
-		return "schema-range", "is not less than " + cut(limit, 40)
+		return "schema-range", "is not less than " + diag.Crop(limit, 40)
 	case *kind.MultipleOf:
 		_, step := numeralOf(k.Want)
-		return "schema-multiple", "is not a multiple of " + cut(step, 40)
+		return "schema-multiple", "is not a multiple of " + diag.Crop(step, 40)
 	case *kind.MinItems:
 		return "schema-items", fmt.Sprintf("has %s, at least %s needed", plural(k.Got, "item"), count(k.Want))
 	case *kind.MaxItems:
@@ -236,7 +237,7 @@ func describeNumber(err *jsonschema.ValidationError) (code, reason string) {
 func quotedNames(names []string) string {
 	words := make([]string, len(names))
 	for i, name := range names {
-		words[i] = fmt.Sprintf("%q", cut(name, 40))
+		words[i] = fmt.Sprintf("%q", diag.Crop(name, 40))
 	}
 	return strings.ReplaceAll(quoted(words), " or ", " and ")
 }

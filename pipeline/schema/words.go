@@ -3,21 +3,11 @@ package schema
 import (
 	"fmt"
 	"strings"
+
+	"pipeline/pipeline/diag"
 )
 
 // words.go: what messages are made of.
-
-// cut shortens what a schema says so that a message stays readable.
-func cut(s string, most int) string {
-	n := 0
-	for i := range s {
-		if n == most {
-			return s[:i] + "…"
-		}
-		n++
-	}
-	return s
-}
 
 // quoted lists a few words for a message: "a", "b" or 7 others.
 func quoted(words []string) string {
@@ -33,7 +23,7 @@ func quoted(words []string) string {
 		case i > 0:
 			b.WriteString(", ")
 		}
-		b.WriteString(cut(word, 40))
+		b.WriteString(diag.Crop(word, 40))
 	}
 	return b.String()
 }

@@ -139,15 +139,7 @@ func writeFolderID(file string, id folderID) error {
 	if err := pipeline.MakeState(filepath.Dir(file)); err != nil {
 		return err
 	}
-	f, err := pipeline.CreateOutFile(file)
-	if err != nil {
-		return err
-	}
-	f.Mode = 0o600
-	if _, err := f.Write(append(src, '\n')); err != nil {
-		return errors.Join(err, f.Abort())
-	}
-	return errors.Join(f.Flush(), f.Commit())
+	return pipeline.WriteFile(file, append(src, '\n'), 0o600)
 }
 
 // move replaces the value. It tries as long as the lease is held: a cluster that

@@ -4,11 +4,13 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"pipeline/pipeline"
@@ -86,10 +88,7 @@ func (s *Service) each(look func(*client) Client) []Client {
 		out = append(out, look(c))
 	}
 	slices.SortFunc(out, func(a, b Client) int {
-		if a.Name != b.Name {
-			return compare(a.Name, b.Name)
-		}
-		return compare(a.File, b.File)
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.File, b.File))
 	})
 	return out
 }

@@ -59,15 +59,11 @@ type lease struct {
 	N      uint64 `json:"n"`      // higher with each renewal
 }
 
-// hold waits until the lease of that name is free, and works under it. The context
-// of work ends when the lease was lost, before anybody else can have it; work has
-// to end soon then, and begins again when the lease is back. When work returns by
-// itself, the lease is given back and hold returns what it returned.
-func (l *leases) hold(ctx context.Context, name string, work func(context.Context) error) error {
-	return l.holdUntil(ctx, ctx, name, work)
-}
-
-// holdUntil is hold, where waiting for the lease ends with wanted, and work with ctx.
+// holdUntil waits until the lease of that name is free, and works under it. The
+// context of work ends when the lease was lost, before anybody else can have it; work
+// has to end soon then, and begins again when the lease is back. When work returns by
+// itself, the lease is given back and holdUntil returns what it returned. Waiting for
+// the lease ends with wanted, and work with ctx.
 func (l *leases) holdUntil(wanted, ctx context.Context, name string, work func(context.Context) error) error {
 	if l.alone {
 		return l.holdHere(wanted, ctx, name, work)

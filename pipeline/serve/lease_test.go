@@ -15,6 +15,11 @@ import (
 	"pipeline/pipeline/serve/enginetest"
 )
 
+// hold is holdUntil where one context ends both.
+func (l *leases) hold(ctx context.Context, name string, work func(context.Context) error) error {
+	return l.holdUntil(ctx, ctx, name, work)
+}
+
 // flaky is the engine as one node sees it.
 type flaky struct {
 	engine.Engine

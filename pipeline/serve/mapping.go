@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -76,5 +75,3 @@ func (m *Mapping) Problems() string {
 	}
 	return ""
 }
-
-func compare(a, b string) int { return cmp.Compare(a, b) }

@@ -181,7 +181,7 @@ const (
 	mendPause  = time.Hour // where nothing but a change of the mapping is likely to help
 )
 
-// kind is what troubles are told apart by: runs of what was pushed, and pulls.
+// kindOf is what troubles are told apart by: runs of what was pushed, and pulls.
 func kindOf(t Trigger) Trigger {
 	if t == ByPush {
 		return ByPush

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,6 +232,6 @@ func (s *Service) Mappings() []Mapping {
 			out = append(out, *m)
 		}
 	}
-	slices.SortFunc(out, func(a, b Mapping) int { return compare(a.Plan.Name(), b.Plan.Name()) })
+	slices.SortFunc(out, func(a, b Mapping) int { return strings.Compare(a.Plan.Name(), b.Plan.Name()) })
 	return out
 }

@@ -30,8 +30,8 @@ func (m *memory) Truncate(size int64) error { m.data = m.data[:size]; return nil
 func (m *memory) Sync() error               { return nil }
 func (m *memory) Close() error              { return nil }
 
-// disk is a file that fails as disks do: full, torn, or with the power gone.
-type disk struct {
+// badDisk is a file that fails as disks do: full, torn, or with the power gone.
+type badDisk struct {
 	memory
 	durable []byte   // what a power cut leaves for certain
 	dirty   []change // since the last Sync
@@ -48,12 +48,12 @@ type change struct {
 
 var errFull = fmt.Errorf("write: %w", syscall.ENOSPC)
 
-func (d *disk) failing() bool {
+func (d *badDisk) failing() bool {
 	d.calls++
 	return d.fail[d.calls]
 }
 
-func (d *disk) WriteAt(b []byte, at int64) (int, error) {
+func (d *badDisk) WriteAt(b []byte, at int64) (int, error) {
 	n, err := len(b), error(nil)
 	if d.failing() {
 		n, err = min(d.short, len(b)), errFull
@@ -63,7 +63,7 @@ func (d *disk) WriteAt(b []byte, at int64) (int, error) {
 	return n, err
 }
 
-func (d *disk) Truncate(size int64) error {
+func (d *badDisk) Truncate(size int64) error {
 	if d.failing() {
 		return syscall.EIO
 	}
@@ -71,7 +71,7 @@ func (d *disk) Truncate(size int64) error {
 	return d.memory.Truncate(size)
 }
 
-func (d *disk) Sync() error {
+func (d *badDisk) Sync() error {
 	if d.failing() {
 		return errFull
 	}
@@ -80,7 +80,7 @@ func (d *disk) Sync() error {
 }
 
 // powerCut is what is left: all that was synced, and of what was not any part.
-func (d *disk) powerCut(pick func(n int) int) []byte {
+func (d *badDisk) powerCut(pick func(n int) int) []byte {
 	left := &memory{data: bytes.Clone(d.durable)}
 	for _, c := range d.dirty {
 		switch {
@@ -102,7 +102,7 @@ func TestAnyDisk(t *testing.T) {
 	beginning, frames, _ := small(t)
 	beginning = beginning[:frames[1]]
 	rapid.Check(t, func(t *rapid.T) {
-		d := &disk{memory: memory{data: bytes.Clone(beginning)}, durable: bytes.Clone(beginning), fail: map[int]bool{}}
+		d := &badDisk{memory: memory{data: bytes.Clone(beginning)}, durable: bytes.Clone(beginning), fail: map[int]bool{}}
 		put := map[string]string{}            // acknowledged
 		tried := map[string]map[string]bool{} // or might be there
 		for range rapid.IntRange(1, 4).Draw(t, "lives") {
@@ -143,14 +143,14 @@ func TestAnyDisk(t *testing.T) {
 				}
 			}
 			left := d.powerCut(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "left") })
-			d = &disk{memory: memory{data: bytes.Clone(left)}, durable: left, fail: map[int]bool{}}
+			d = &badDisk{memory: memory{data: bytes.Clone(left)}, durable: left, fail: map[int]bool{}}
 		}
 	})
 }
 
 func TestAFullDisk(t *testing.T) {
 	beginning, frames, _ := small(t)
-	d := &disk{memory: memory{data: beginning[:frames[1]:frames[1]]}, fail: map[int]bool{1: true}, short: 9}
+	d := &badDisk{memory: memory{data: beginning[:frames[1]:frames[1]]}, fail: map[int]bool{1: true}, short: 9}
 	c := must(scan(d, int64(len(d.data))))(t)
 	tape := newTape(d, "out/unfinished.tape", int64(len(d.data)), c)
 	err := tape.Put("GET /1", []byte("one"))
@@ -169,7 +169,7 @@ func TestAFullDisk(t *testing.T) {
 func TestCompleteOnAFailingDisk(t *testing.T) {
 	beginning, frames, _ := small(t)
 	for call := 1; call <= 2; call++ {
-		d := &disk{memory: memory{data: bytes.Clone(beginning)}, fail: map[int]bool{call: true}}
+		d := &badDisk{memory: memory{data: bytes.Clone(beginning)}, fail: map[int]bool{call: true}}
 		tape := newTape(d, "t", frames[5], must(scan(d, frames[5]))(t))
 		tape.finish = func() (string, error) { t.Error("published"); return "", nil }
 		if err := tape.Complete(); !errors.Is(err, syscall.ENOSPC) {

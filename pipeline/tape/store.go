@@ -8,12 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"pipeline/pipeline/internal/disk"
 )
 
 // store.go: the tapes of one mapping. There are at most two, the one of an
@@ -39,13 +40,13 @@ type Store struct {
 // Store, has it open.
 func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder %s: %w", dir, cause(err))
+		return nil, fmt.Errorf("make the state folder %s: %w", dir, disk.Cause(err))
 	}
 	path := filepath.Join(dir, lockName)
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	held, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("lock the state folder %s: %w", dir, cause(err))
+		return nil, fmt.Errorf("lock the state folder %s: %w", dir, disk.Cause(err))
 	}
 	if !held {
 		return nil, fmt.Errorf("another run of this mapping is going on (%s holds %s); wait for it, or give this one its own state with --state DIR", holder(path), dir)
@@ -71,7 +72,7 @@ func holder(path string) string {
 // Close lets other runs of the mapping go on. Tapes are closed on their own.
 func (s *Store) Close() error {
 	if err := s.lock.Close(); err != nil {
-		return fmt.Errorf("unlock the state folder %s: %w", s.dir, cause(err))
+		return fmt.Errorf("unlock the state folder %s: %w", s.dir, disk.Cause(err))
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (s *Store) Unfinished() (*Tape, error) {
 	}
 	t.finish = s.publish
 	// A killed run may have left what the system has, but not yet the disk.
-	if err := errors.Join(t.file.Sync(), syncDir(s.dir)); err != nil {
+	if err := errors.Join(t.file.Sync(), disk.SyncDir(s.dir)); err != nil {
 		return nil, errors.Join(t.errorf("read", err), t.Close())
 	}
 	return t, nil
@@ -117,15 +118,15 @@ func load(path string, flag int) (*Tape, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the tape %s: %w", path, cause(err))
+		return nil, fmt.Errorf("open the tape %s: %w", path, disk.Cause(err))
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the tape %s: %w", path, cause(err)), f.Close())
+		return nil, errors.Join(fmt.Errorf("open the tape %s: %w", path, disk.Cause(err)), f.Close())
 	}
 	c, err := scan(f, info.Size())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("tape %s: %w%s", path, cause(err), advice(err)), f.Close())
+		return nil, errors.Join(fmt.Errorf("tape %s: %w%s", path, disk.Cause(err), advice(err)), f.Close())
 	}
 	if !c.ended && c.damage == "" && filepath.Base(path) == lastName {
 		c.damage = "cut off after " + exchanges(len(c.index))
@@ -148,7 +149,7 @@ func advice(err error) string {
 // removed; close it before.
 func (s *Store) Begin(h Header) (*Tape, error) {
 	fail := func(err error) (*Tape, error) {
-		return nil, fmt.Errorf("begin a tape in %s: %w", s.dir, cause(err))
+		return nil, fmt.Errorf("begin a tape in %s: %w", s.dir, disk.Cause(err))
 	}
 	h.Started = h.Started.Round(0) // the clock's reading does not outlive the process
 	head, err := json.Marshal(h)
@@ -172,7 +173,7 @@ func (s *Store) Begin(h Header) (*Tape, error) {
 	if err := os.Rename(s.path(newName), path); err != nil {
 		return fail(err)
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := disk.SyncDir(s.dir); err != nil {
 		return fail(err)
 	}
 	if f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
@@ -188,9 +189,9 @@ func (s *Store) Begin(h Header) (*Tape, error) {
 func (s *Store) publish() (string, error) {
 	path := s.path(lastName)
 	if err := os.Rename(s.path(unfinishedName), path); err != nil {
-		return "", fmt.Errorf("complete the tape %s: %w", s.path(unfinishedName), cause(err))
+		return "", fmt.Errorf("complete the tape %s: %w", s.path(unfinishedName), disk.Cause(err))
 	}
-	return path, syncDir(s.dir)
+	return path, disk.SyncDir(s.dir)
 }
 
 // Purge removes all tapes and returns how many bytes that were.
@@ -201,14 +202,14 @@ func (s *Store) Purge() (bytes int64, err error) {
 			continue
 		}
 		if err != nil {
-			return bytes, fmt.Errorf("remove the tape %s: %w", s.path(name), cause(err))
+			return bytes, fmt.Errorf("remove the tape %s: %w", s.path(name), disk.Cause(err))
 		}
 		if err := remove(s.path(name)); err != nil {
 			return bytes, err
 		}
 		bytes += info.Size()
 	}
-	return bytes, syncDir(s.dir)
+	return bytes, disk.SyncDir(s.dir)
 }
 
 // Expire removes the tapes of runs that began before olderThan, and those that
@@ -222,7 +223,7 @@ func (s *Store) Expire(olderThan time.Time) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("look at the tape %s: %w", path, cause(err))
+			return fmt.Errorf("look at the tape %s: %w", path, disk.Cause(err))
 		}
 		if began.Before(olderThan) {
 			if err := remove(path); err != nil {
@@ -230,7 +231,7 @@ func (s *Store) Expire(olderThan time.Time) error {
 			}
 		}
 	}
-	return syncDir(s.dir)
+	return disk.SyncDir(s.dir)
 }
 
 // began is when the run of a tape began, by its header, or else when the file
@@ -255,24 +256,7 @@ func began(path string) (time.Time, error) {
 // remove removes a file that may not be there.
 func remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove %s: %w", path, cause(err))
-	}
-	return nil
-}
-
-// syncDir makes the names in a folder durable. Windows does that on its own
-// and cannot be asked.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", dir, cause(err))
-	}
-	defer func() { _ = d.Close() }() // only read
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, cause(err))
+		return fmt.Errorf("remove %s: %w", path, disk.Cause(err))
 	}
 	return nil
 }
@@ -283,19 +267,5 @@ func (t *Tape) errorf(doing string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		hint = "; make room and run again: what was fetched is kept"
 	}
-	return fmt.Errorf("%s the tape %s: %w%s", doing, t.path, cause(err), hint)
-}
-
-// cause is a file error without the operation and the path, which our own
-// message names already.
-func cause(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	var linkError *os.LinkError
-	if errors.As(err, &linkError) {
-		return linkError.Err
-	}
-	return err
+	return fmt.Errorf("%s the tape %s: %w%s", doing, t.path, disk.Cause(err), hint)
 }

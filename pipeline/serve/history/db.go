@@ -179,16 +179,16 @@ func (d *DB) renew(why error) error {
 	return d.open()
 }
 
-// openFile opens the file of a history that is there.
-func openFile(path string, readOnly bool) (*sql.DB, error) {
-	db, err := connect(path, readOnly)
+// openFile opens the file of a history that is there, to read it.
+func openFile(path string) (*sql.DB, error) {
+	db, err := connect(path, true)
 	if err != nil {
 		return nil, err
 	}
 	id, version, tables, err := identity(db)
 	if err == nil {
 		switch {
-		case id == 0 && tables == 0: // somebody is making it
+		case id == 0 && tables == 0: // it is being made
 			return nil, errors.Join(ErrNone, db.Close())
 		case id != applicationID:
 			err = errForeign
@@ -197,9 +197,19 @@ func openFile(path string, readOnly bool) (*sql.DB, error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(errorf(path, err), db.Close())
+		return nil, errors.Join(readError(path, err), db.Close())
 	}
 	return db, nil
+}
+
+// readError is an error of reading. Where the file is made anew at this moment, SQLite
+// finds beside it what is gone when it would remove it: then there is no history yet.
+func readError(path string, err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_IOERR_DELETE_NOENT {
+		return ErrNone
+	}
+	return errorf(path, err)
 }
 
 // connect is path as SQLite takes it, whatever signs are in it.

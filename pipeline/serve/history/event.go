@@ -9,10 +9,8 @@
 package history
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"pipeline/pipeline"
@@ -171,6 +169,3 @@ func cut(text string, n int) string {
 	}
 	return text[:n] + "…"
 }
-
-// NewRun is the ID of a new run.
-func NewRun() string { return strings.ToLower(rand.Text()[:12]) }

@@ -66,7 +66,7 @@ func (r *Reader) handle() (*sql.DB, error) {
 		_ = r.db.Close() // only read
 		r.db = nil
 	}
-	db, err := openFile(r.path, true)
+	db, err := openFile(r.path)
 	if err != nil {
 		return nil, err
 	}
@@ -83,16 +83,16 @@ func (r *Reader) rows(ctx context.Context, scan func(*sql.Rows) error, query str
 	}
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return errorf(r.path, err)
+		return readError(r.path, err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return errorf(r.path, err)
+			return readError(r.path, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return errorf(r.path, err)
+		return readError(r.path, err)
 	}
 	return nil
 }

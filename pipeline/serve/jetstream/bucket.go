@@ -6,6 +6,7 @@ package jetstream
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 
 	"pipeline/pipeline/serve/engine"
 )
@@ -145,7 +145,7 @@ func (e *Engine) valueStream(b engine.Bucket, name string) (stream, error) {
 // change writes msg over revision, once. Where an answer was lost, a conflict can be
 // with itself: that is seen by the mark of this write.
 func (e *Engine) change(ctx context.Context, s stream, name string, msg *nats.Msg, revision uint64) (uint64, error) {
-	write := nuid.Next()
+	write := rand.Text()
 	msg.Header.Set(headerWrite, write)
 	msg.Header.Set(headerStream, s.name)
 	msg.Header.Set(headerExpected, strconv.FormatUint(revision, 10))
@@ -190,8 +190,7 @@ func valueOf(sm *server.StoredMsg) value {
 	}
 }
 
-// doing wraps an error with what was being done. Errors that callers ask for with ==
-// among those of the interface stay found by errors.Is.
+// doing wraps an error with what was being done; nil stays nil.
 func doing(what string, err error) error {
 	if err == nil {
 		return nil

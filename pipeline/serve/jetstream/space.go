@@ -18,6 +18,14 @@ const (
 	mostSpare  = 2 << 30
 )
 
+// Room is how many bytes are free on the disk of dir, and how many of them have to
+// stay free: below that, nothing is stored. The error is errors.ErrUnsupported where
+// the system does not say.
+func Room(dir string) (free, stays uint64, err error) {
+	free, total, err := diskSpace(dir)
+	return free, spare(total), err
+}
+
 func spare(total uint64) uint64 { return max(leastSpare, min(total/10, mostSpare)) }
 
 // lookEvery is how old an answer of the disk may be.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -280,6 +279,3 @@ func (a *Alerts) silences(ctx context.Context, now time.Time) error {
 	}
 	return nil
 }
-
-// Types are all types of alerts, for the documentation.
-func Types() []string { return append(slices.Sorted(maps.Values(types)), "client.healthy") }

@@ -15,8 +15,8 @@ import (
 // log.go: the lines that serve logs. Who writes a line leaves people's data and
 // secrets out; what comes with an error of somebody else's is taken out here.
 
-// LogFormats are what lines can be.
-var LogFormats = []string{"json", "text"}
+// logFormats are what lines can be.
+var logFormats = []string{"json", "text"}
 
 // NewLog logs lines to w as JSON objects, or as text.
 func NewLog(w io.Writer, format string) (*slog.Logger, error) {
@@ -27,12 +27,7 @@ func NewLog(w io.Writer, format string) (*slog.Logger, error) {
 	case "text":
 		return slog.New(traced{slog.NewTextHandler(w, o)}), nil
 	}
-	return nil, fmt.Errorf("a log is %s, not %q", strings.Join(LogFormats, " or "), format)
-}
-
-// ForRun adds to each line which run it is of.
-func ForRun(log *slog.Logger, mapping, run string) *slog.Logger {
-	return log.With("mapping", mapping, "run", run)
+	return nil, fmt.Errorf("a log is %s, not %q", strings.Join(logFormats, " or "), format)
 }
 
 // traced adds the trace that a line is of, where there is one.

@@ -17,7 +17,7 @@ import (
 func TestLogKeepsSecrets(t *testing.T) {
 	const canary = "Canary7f3a9c"
 	type row struct{ Email, Name string }
-	for _, format := range LogFormats {
+	for _, format := range logFormats {
 		var out bytes.Buffer
 		log, err := NewLog(&out, format)
 		if err != nil {
@@ -59,7 +59,7 @@ func TestLogSaysWhatMatters(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
-	ForRun(log, "acme", "r1").InfoContext(ctx, "it ran", "read", 3)
+	log.With("mapping", "acme", "run", "r1").InfoContext(ctx, "it ran", "read", 3)
 	if got := out.String(); !strings.HasSuffix(got, `"level":"INFO","msg":"it ran","mapping":"acme","run":"r1","read":3,"trace_id":"01000000000000000000000000000000","span_id":"0200000000000000"}`+"\n") {
 		t.Error(got)
 	}

@@ -6,7 +6,6 @@ package receive
 import (
 	"crypto/sha256"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,7 +22,6 @@ const (
 	tryTime     = 4 * time.Second        // of those, for one try
 	tryPause    = 500 * time.Millisecond // between tries
 	retryAfter  = "5"                    // seconds, where it could not be stored
-	maxHeader   = 32 << 10               // bytes of all headers
 	maxID       = 200                    // bytes of an id that a sender names
 	maxRatio    = 200                    // bytes that one byte of gzip may become
 	atOnce      = 128                    // requests by default
@@ -157,11 +155,3 @@ func (h *Handler) all() map[pathSum]*hook {
 // Drain answers what comes from now on with 503, so that senders turn to another
 // node or try again. What is worked on is ended.
 func (h *Handler) Drain() { h.draining.Store(true) }
-
-// Bound sets the bounds of a server that has the handler: for headers, which no
-// handler can see coming.
-func Bound(s *http.Server) {
-	s.ReadHeaderTimeout = bodyTime
-	s.IdleTimeout = time.Minute
-	s.MaxHeaderBytes = maxHeader
-}

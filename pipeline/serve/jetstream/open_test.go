@@ -266,8 +266,9 @@ func knock(t *testing.T, address string) net.Conn {
 func natsServers(t *testing.T, n int, syncAlways bool) (clients string, monitors []string) {
 	t.Helper()
 	var routes []*url.URL
-	for range n {
-		routes = append(routes, &url.URL{Scheme: "nats", Host: freePeers(t)[0].Address()})
+	at := enginetest.Free(t, n)
+	for _, address := range at {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: address.String()})
 	}
 	var urls []string
 	for i := range n {
@@ -276,9 +277,7 @@ func natsServers(t *testing.T, n int, syncAlways bool) (clients string, monitors
 			JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 1 << 40, SyncAlways: syncAlways, NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
 		}
 		if n > 1 {
-			_, port, _ := net.SplitHostPort(routes[i].Host)
-			o.Routes, o.Cluster = routes, server.ClusterOpts{Name: "theirs", Host: "127.0.0.1"}
-			_, _ = fmt.Sscan(port, &o.Cluster.Port)
+			o.Routes, o.Cluster = routes, server.ClusterOpts{Name: "theirs", Host: at[i].Addr().String(), Port: int(at[i].Port())}
 		}
 		s, err := server.NewServer(o)
 		if err != nil {

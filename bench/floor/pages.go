@@ -32,8 +32,10 @@ func newPages(address string, size, ahead int) *pages {
 		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: max(ahead, 1), DisableCompression: true}},
 		address: address, size: size, free: make(chan []byte, ahead),
 	}
-	for i := range ahead {
+	for range ahead {
 		p.ahead = append(p.ahead, make(chan fetched))
+	}
+	for i := range ahead { // only now: each looks at how many there are
 		go p.fetchEvery(i)
 	}
 	return p

@@ -178,7 +178,7 @@ func (p *process) kill() {
 func (p *process) url(path string) string { return "http://" + p.HTTP + path }
 
 func (p *process) get(path string) (string, error) {
-	client := http.Client{Timeout: 20 * time.Second}
+	client := http.Client{Timeout: 2 * time.Minute} // to read all that an hour stored
 	r, err := client.Get(p.url(path))
 	if err != nil {
 		return "", err
@@ -344,7 +344,7 @@ func (l *load) verify(t testing.TB, test string, backIn []time.Duration) {
 // read is what is stored, once a node can say.
 func (l *load) read(t testing.TB, topic string) []string {
 	t.Helper()
-	for begin := time.Now(); time.Since(begin) < 3*time.Minute; time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < 10*time.Minute; time.Sleep(50 * time.Millisecond) {
 		for _, p := range l.nodes {
 			text, err := p.get("/read?topic=" + topic)
 			if err != nil || !strings.HasSuffix(text, "end\n") {

@@ -308,11 +308,8 @@ func (c *compiler) traits(d ConnectorDecl, sink planSink) {
 // typed reports columns of which nobody says what type they have.
 func (c *compiler) typed(sink string) {
 	for i, col := range c.plan.columns {
-		item := col.Type
-		for item.Kind == value.List && item.Elem != nil {
-			item = *item.Elem
-		}
-		known := item.Known() && item.Kind != value.List && (item.Kind != value.Decimal || item.Precision > 0)
+		item := col.Type.Innermost()
+		known := item.Known() && (item.Kind != value.Decimal || item.Precision > 0)
 		if known || c.plan.fields[i].program == nil {
 			continue
 		}

@@ -240,9 +240,11 @@ func (r *run) rejectRows(j *job, item int, why func(key []byte) reject) {
 	j.takeOut(first, last)
 }
 
-// rowsOf are the rows of a record, from first up to last.
+// rowsOf are the rows of a record, from first up to last; none where both are 0.
 func (j *job) rowsOf(item int) (first, last int) {
-	first = slices.Index(j.items, item)
+	if first = slices.Index(j.items, item); first < 0 {
+		return 0, 0
+	}
 	for last = first; last < len(j.items) && j.items[last] == item; last++ {
 	}
 	return first, last

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/rand"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,16 +91,10 @@ func (r *run) outdated(j *job) error {
 			j.late = map[int]bool{}
 		}
 		j.late[item] = true
-		first := slices.Index(j.items, item)
-		if first < 0 {
-			continue // it made no row
+		if first, last := j.rowsOf(item); last > 0 {
+			j.takeOut(first, last)
+			j.filtered++
 		}
-		last := first
-		for last < len(j.items) && j.items[last] == item {
-			last++
-		}
-		j.takeOut(first, last)
-		j.filtered++
 	}
 	return nil
 }

@@ -60,8 +60,7 @@ func (a *app) watch(f serveFlags, e engine.Engine, log *slog.Logger) (_ *watchin
 	}
 	w.metrics = observe.NewMetrics(observe.MetricsOptions{
 		Version: version(), Engine: e, History: w.reader, Recorder: func() int64 { return w.recorder.Lost() },
-		Inbox:  w.waits(func(c srv.Client) int { return c.Pushes }),
-		Outbox: w.waits(func(c srv.Client) int { return c.Deliveries }),
+		Waiting: w.waiting,
 	})
 	w.recorder = history.NewRecorder(e, history.RecorderOptions{Node: f.node(), Log: log, Meter: w.metrics})
 	if w.traces, err = observe.NewTraces(os.Getenv, version(), f.node(), &http.Client{Timeout: 10 * time.Second}, log); err != nil {
@@ -79,19 +78,17 @@ func (a *app) watch(f serveFlags, e engine.Engine, log *slog.Logger) (_ *watchin
 	return w, nil
 }
 
-// waits is how much of each mapping waits, for the metrics.
-func (w *watching) waits(of func(srv.Client) int) func(context.Context) map[string]int {
-	return func(ctx context.Context) map[string]int {
-		counts := map[string]int{}
-		if s := w.service.Load(); s != nil {
-			for _, c := range s.Clients(ctx) {
-				if c.Mapping != nil {
-					counts[c.Name] = of(c)
-				}
+// waiting is how many pushes and deliveries of each mapping wait, for the metrics.
+func (w *watching) waiting(ctx context.Context) (inbox, outbox map[string]int) {
+	inbox, outbox = map[string]int{}, map[string]int{}
+	if s := w.service.Load(); s != nil {
+		for _, c := range s.Clients(ctx) {
+			if c.Mapping != nil {
+				inbox[c.Name], outbox[c.Name] = c.Pushes, c.Deliveries
 			}
 		}
-		return counts
 	}
+	return inbox, outbox
 }
 
 // begin lets it work until ctx is done.

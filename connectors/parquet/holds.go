@@ -34,7 +34,7 @@ func holder(columns []pipeline.Column) func([]value.Value) (int, error) {
 // certain reports whether a column stores whatever it is given: its values were
 // converted to a type that Parquet keeps as it is.
 func (c *column) certain() bool {
-	switch innermost(c.Type).Kind {
+	switch c.Type.Innermost().Kind {
 	case value.String, value.JSON, value.Integer, value.Boolean, value.Decimal:
 		return c.Converted
 	}

@@ -73,7 +73,7 @@ func decimalType(precision int) parquet.Type {
 func columnsOf(columns []pipeline.Column) ([]column, error) {
 	out := make([]column, len(columns))
 	for i, c := range columns {
-		switch inner := innermost(c.Type); {
+		switch inner := c.Type.Innermost(); {
 		case !c.Type.Known():
 			return nil, fmt.Errorf("column %s has no known type; declare one: {value: …, type: string}", c.Name)
 		case !inner.Known():
@@ -98,18 +98,6 @@ func (c *column) leafPath() []string {
 
 // isText reports whether the values of a column, or of its lists, are texts.
 func (c *column) isText() bool {
-	kind := innermost(c.Type).Kind
+	kind := c.Type.Innermost().Kind
 	return kind == value.String || kind == value.JSON
-}
-
-// innermost is the type of the items of a list, or of their items; unknown where
-// nobody knows.
-func innermost(t value.Type) value.Type {
-	for t.Kind == value.List {
-		if t.Elem == nil {
-			return value.Unknown
-		}
-		t = *t.Elem
-	}
-	return t
 }

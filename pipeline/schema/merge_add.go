@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"pipeline/pipeline/diag"
-
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"pipeline/pipeline/diag"
 )
 
 // Finish adds what the sample has and the schema does not say anything of, and

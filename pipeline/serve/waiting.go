@@ -6,7 +6,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -17,19 +16,13 @@ import (
 // most is how many waiting pushes are counted.
 const most = 10_000
 
-// errEnough ends a read of which the rest is of no interest.
-var errEnough = errors.New("that is enough")
-
 // oldestPush is when the first push of a mapping behind after was stored; zero: none
 // waits.
 func oldestPush(ctx context.Context, e engine.Engine, mapping string, after uint64) (stored time.Time, err error) {
-	err = e.Read(ctx, engine.Inbox, mapping, after, func(m engine.Message) error {
+	err = engine.ReadSome(ctx, e, engine.Inbox, mapping, after, func(m engine.Message) error {
 		stored = m.Stored
-		return errEnough
+		return engine.ErrEnough
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return stored, err
 }
 
@@ -55,15 +48,12 @@ func (b *backlog) count(ctx context.Context, e engine.Engine, mapping string, af
 	if len(b.seqs) >= most {
 		return len(b.seqs), nil
 	}
-	err := e.Read(ctx, engine.Inbox, mapping, max(after, b.read), func(m engine.Message) error {
+	err := engine.ReadSome(ctx, e, engine.Inbox, mapping, max(after, b.read), func(m engine.Message) error {
 		b.read, b.seqs = m.Seq, append(b.seqs, m.Seq)
 		if len(b.seqs) == most {
-			return errEnough
+			return engine.ErrEnough
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return len(b.seqs), err
 }

@@ -39,6 +39,18 @@ func (t Type) String() string {
 	}
 }
 
+// Innermost is t, or for a list the type of its items, or of theirs; unknown where
+// nobody knows.
+func (t Type) Innermost() Type {
+	for t.Kind == List {
+		if t.Elem == nil {
+			return Unknown
+		}
+		t = *t.Elem
+	}
+	return t
+}
+
 // Equal reports whether t and u are the same type.
 func (t Type) Equal(u Type) bool { return t.String() == u.String() }
 

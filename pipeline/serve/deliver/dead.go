@@ -95,15 +95,15 @@ func (d *Deliveries) Letter(ctx context.Context, mapping string, seq uint64) (Le
 		return Letter{}, ErrNoLetter
 	}
 	found, ok := Letter{}, false
-	err := d.Engine.Read(ctx, engine.Dead, mapping, seq-1, func(m engine.Message) error {
+	err := engine.ReadSome(ctx, d.Engine, engine.Dead, mapping, seq-1, func(m engine.Message) error {
 		var err error
 		if m.Seq == seq {
 			found, err = letter(m)
 			ok = err == nil
 		}
-		return errors.Join(err, errEnough)
+		return errors.Join(err, engine.ErrEnough)
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil {
 		return Letter{}, fmt.Errorf("read a delivery of %s that was given up: %w", mapping, err)
 	}
 	if !ok {
@@ -167,17 +167,14 @@ func (d *Deliveries) Undelivered(ctx context.Context, mapping, sink string, most
 		return 0, err
 	}
 	n := len(p.Waiting)
-	err = d.Engine.Read(ctx, engine.Outbox, mapping, p.Seq, func(m engine.Message) error {
+	err = engine.ReadSome(ctx, d.Engine, engine.Outbox, mapping, p.Seq, func(m engine.Message) error {
 		if m.Header[headerSink] == sink && p.find(m.Seq) == nil {
 			n++
 		}
 		if n >= most {
-			return errEnough
+			return engine.ErrEnough
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return n, err
 }

@@ -240,7 +240,7 @@ func holds(held map[uint64]bool, keys []uint64) bool {
 // is too old to be delivered.
 func (w *worker) again(ctx context.Context, p *waiting) (*request, error) {
 	var found *request
-	err := w.d.Engine.Read(ctx, engine.Outbox, w.mapping, p.Seq-1, func(m engine.Message) error {
+	err := engine.ReadSome(ctx, w.d.Engine, engine.Outbox, w.mapping, p.Seq-1, func(m engine.Message) error {
 		if m.Seq == p.Seq {
 			r, ok, err := decode(m, w.sink)
 			if err != nil {
@@ -250,9 +250,9 @@ func (w *worker) again(ctx context.Context, p *waiting) (*request, error) {
 				found = &r
 			}
 		}
-		return errEnough
+		return engine.ErrEnough
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil {
 		return nil, fmt.Errorf("read a request of %s again: %w", w.mapping, err)
 	}
 	if found == nil {
@@ -262,9 +262,6 @@ func (w *worker) again(ctx context.Context, p *waiting) (*request, error) {
 	}
 	return found, nil
 }
-
-// errEnough ends a Read.
-var errEnough = errors.New("enough was read")
 
 // fresh is the next request that was not tried yet. One that shares a key with
 // those that wait or are under way waits behind them.
@@ -298,7 +295,7 @@ func (w *worker) fresh(ctx context.Context) (*request, error) {
 // readOn reads requests ahead, or has itself told when there are any.
 func (w *worker) readOn(ctx context.Context) error {
 	bytes, before := 0, w.read
-	err := w.d.Engine.Read(ctx, engine.Outbox, w.mapping, w.read, func(m engine.Message) error {
+	err := engine.ReadSome(ctx, w.d.Engine, engine.Outbox, w.mapping, w.read, func(m engine.Message) error {
 		r, ok, err := decode(m, w.sink)
 		if err != nil {
 			return err
@@ -309,11 +306,11 @@ func (w *worker) readOn(ctx context.Context) error {
 		}
 		w.ahead = append(w.ahead, r)
 		if bytes += len(r.body); len(w.ahead) >= readAhead || bytes >= aheadBytes {
-			return errEnough
+			return engine.ErrEnough
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil {
 		return fmt.Errorf("read the outbox of %s: %w", w.mapping, err)
 	}
 	if w.read != before {

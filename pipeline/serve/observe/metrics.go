@@ -24,8 +24,8 @@ type MetricsOptions struct {
 	Engine   engine.Engine
 	History  *history.Reader
 	Recorder func() int64 // how many events were lost
-	// Inbox and Outbox are how much waits, by mapping.
-	Inbox, Outbox func(context.Context) map[string]int
+	// Waiting is how many pushes and deliveries wait, by mapping.
+	Waiting func(context.Context) (inbox, outbox map[string]int)
 }
 
 // Metrics counts what happens. It is a history.Meter.
@@ -131,12 +131,13 @@ func (m *Metrics) waiting(ctx context.Context) []*family {
 	inbox := newFamily(gauge, "pipeline_inbox_waiting", "Pushes that are stored and not yet part of a run.", "mapping")
 	outbox := newFamily(gauge, "pipeline_outbox_waiting", "Deliveries that are stored and not yet made.", "mapping")
 	lost := newFamily(counter, "pipeline_events_lost_total", "Events that are not in the history, because the engine could not store them.")
-	for f, look := range map[*family]func(context.Context) map[string]int{inbox: m.o.Inbox, outbox: m.o.Outbox} {
-		if look == nil {
-			continue
+	if m.o.Waiting != nil {
+		pushes, deliveries := m.o.Waiting(ctx)
+		for mapping, n := range pushes {
+			inbox.set(float64(n), mapping)
 		}
-		for mapping, n := range look(ctx) {
-			f.set(float64(n), mapping)
+		for mapping, n := range deliveries {
+			outbox.set(float64(n), mapping)
 		}
 	}
 	if m.o.Recorder != nil {

@@ -82,8 +82,9 @@ func filled(t *testing.T, e engine.Engine) *Metrics {
 		history.Event{Kind: history.DeadLetter, At: at, Mapping: "acme", Sink: "webhook", Dead: &history.DeadInfo{ID: "x"}},
 	)
 	m := NewMetrics(MetricsOptions{Version: "1.2.3", Engine: e, History: reader, Recorder: func() int64 { return 2 },
-		Inbox:  func(context.Context) map[string]int { return map[string]int{"acme": 4} },
-		Outbox: func(context.Context) map[string]int { return map[string]int{"acme": 5, "größe \"x\"\\\n": 1} }})
+		Waiting: func(context.Context) (inbox, outbox map[string]int) {
+			return map[string]int{"acme": 4}, map[string]int{"acme": 5, "größe \"x\"\\\n": 1}
+		}})
 	m.Event(history.Event{Kind: history.RunEnded, Mapping: "acme", End: &history.End{Result: history.Rejected, TookMS: 700, Report: pipeline.Report{Read: 3, Written: 2, Rejected: 1}}})
 	m.Event(history.Event{Kind: history.RunStarted, Mapping: "acme"})
 	m.Call("acme", 100*time.Millisecond, 2*time.Second, 500)

@@ -4,7 +4,6 @@ package receive
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"pipeline/pipeline"
@@ -24,17 +23,14 @@ func (i inbox) Last(ctx context.Context) (uint64, error) {
 	return i.engine.Last(ctx, engine.Inbox, i.mapping)
 }
 
-// errEnough ends a reading that has come to its end.
-var errEnough = errors.New("enough was read")
-
 // Read implements pipeline.Inbox.
 func (i inbox) Read(ctx context.Context, after, upTo uint64, yield func(pipeline.Pushed) error) error {
 	if upTo <= after {
 		return nil
 	}
-	err := i.engine.Read(ctx, engine.Inbox, i.mapping, after, func(m engine.Message) error {
+	return engine.ReadSome(ctx, i.engine, engine.Inbox, i.mapping, after, func(m engine.Message) error {
 		if m.Seq > upTo {
-			return errEnough
+			return engine.ErrEnough
 		}
 		received, err := time.Parse(time.RFC3339Nano, m.Header[HeaderReceived])
 		if err != nil {
@@ -42,12 +38,8 @@ func (i inbox) Read(ctx context.Context, after, upTo uint64, yield func(pipeline
 		}
 		err = yield(pipeline.Pushed{Seq: m.Seq, ID: m.ID, Received: received, ContentType: m.Header[HeaderContentType], Body: m.Body})
 		if err == nil && m.Seq == upTo {
-			err = errEnough
+			err = engine.ErrEnough
 		}
 		return err
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
 }

@@ -114,6 +114,7 @@ func TestLimitHoldsOverProcesses(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	server.Close() // waits for what a killed process asked: its call still counts
 	if most := seen.most(time.Second); most > 20 {
 		t.Errorf("%d calls in a second, the limit is 20", most)
 	}

@@ -69,6 +69,7 @@ func (c *compiler) columnOf(d FieldDecl, f fieldStep, target *schema.Schema) Col
 		col.Type = want.Type
 	}
 	col.Nullable = col.Nullable && (want.Nullable || !want.Required)
+	col.Optional = col.Nullable && !want.Nullable
 	col.Description = cmp.Or(col.Description, want.Description)
 	c.against(d, f, target, want)
 	return col

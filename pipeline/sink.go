@@ -14,6 +14,7 @@ type Column struct {
 	Type        value.Type // unknown where neither mapping nor schemas say
 	Converted   bool       // every value that is not null was converted to it
 	Nullable    bool
+	Optional    bool // the schema of the rows takes no null here, but lets the field be absent
 	Description string
 }
 

@@ -55,20 +55,12 @@ const bufferSize = 64 << 10
 // writer appends rows into one buffer. BenchmarkWrite: 0 allocs/row.
 type writer struct {
 	*pipeline.Output
-	before [][]byte // what goes before each value: {"name": or ,"name":
-	buf    []byte
+	rows pipeline.RowJSON
+	buf  []byte
 }
 
 func newWriter(out *pipeline.Output, columns []pipeline.Column) *writer {
-	w := &writer{Output: out, buf: make([]byte, 0, bufferSize+bufferSize/4)}
-	for i, c := range columns {
-		before := []byte{','}
-		if i == 0 {
-			before[0] = '{'
-		}
-		w.before = append(w.before, append(value.AppendJSONString(before, c.Name), ':'))
-	}
-	return w
+	return &writer{Output: out, rows: pipeline.NewRowJSON(columns), buf: make([]byte, 0, bufferSize+bufferSize/4)}
 }
 
 // Write appends the rows of b.
@@ -84,10 +76,7 @@ func (w *writer) Write(_ context.Context, b *pipeline.Batch) error {
 
 // EncodeRow appends a row to dst.
 func (w *writer) EncodeRow(dst []byte, row []value.Value) []byte {
-	for column, v := range row {
-		dst = v.AppendJSON(append(dst, w.before[column]...))
-	}
-	return append(dst, "}\n"...)
+	return append(w.rows.Append(dst, row), '\n')
 }
 
 // WriteEncoded appends rows that EncodeRow made.

@@ -252,12 +252,17 @@ func (j *job) rowsOf(item int) (first, last int) {
 
 // takeOut takes the rows of one record out of the batch.
 func (j *job) takeOut(first, last int) {
+	j.removeRows(first, last)
+	j.mapped--
+}
+
+// removeRows takes rows of a record out of the batch that has others.
+func (j *job) removeRows(first, last int) {
 	if n := len(j.batch.Columns); !j.onlyBytes {
 		j.batch.slab = slices.Delete(j.batch.slab, first*n, last*n)
 	}
 	j.items = slices.Delete(j.items, first, last)
 	j.out.remove(first, last)
-	j.mapped--
 	j.changed = true
 }
 

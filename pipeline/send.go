@@ -243,7 +243,8 @@ func (r *run) admit(j *job) error {
 			return err
 		}
 	}
-	if err := errors.Join(r.unique(j), r.noteRejected(j)); err != nil {
+	j.pushes = pushCounts{}
+	if err := errors.Join(r.setBack(j), r.unique(j), r.noteRejected(j)); err != nil {
 		return err
 	}
 	r.rejectSettled(j)

@@ -32,15 +32,21 @@ type versions struct {
 	pulled       bool     // by this run; else pushed
 	first        bool     // no pull came to its end before: all is new
 	started      time.Time
+	rows         *rowOrder // versions are not of records, but of rows; nil: of records
 }
 
 // pushCounts is what a page says of the pushes.
 type pushCounts struct{ late, doubled, missed int }
 
-// openVersions opens the file of versions, where records are pushed that have one.
+// openVersions opens the file of versions, where records are pushed that have one, or
+// where the push in which a row came stands for it.
 func (r *run) openVersions(ctx context.Context) error {
 	p := r.plan.push
-	if p == nil || p.Key == "" || p.Version == "" || r.o.State == "" || r.looks || r.o.Rejects || r.o.Limit > 0 || r.o.Source != nil || r.kept.replay || r.kept.store == nil {
+	if p == nil || r.o.State == "" || r.looks || r.o.Limit > 0 || r.o.Source != nil || r.kept.replay || r.kept.store == nil {
+		return nil
+	}
+	byRow := r.ordersRows()
+	if !byRow && (p.Key == "" || p.Version == "" || r.o.Rejects) {
 		return nil
 	}
 	started := r.o.World.Now
@@ -49,7 +55,11 @@ func (r *run) openVersions(ctx context.Context) error {
 		return err
 	}
 	v := &r.versions
-	v.Versions, v.pulled, v.started = file, r.push == nil, started
+	v.Versions, v.pulled, v.started = file, r.push == nil && !byRow, started
+	if byRow {
+		v.rows, err = r.newRowOrder()
+		return err
+	}
 	v.key, v.version = strings.Split(p.Key, "."), strings.Split(p.Version, ".")
 	pulls, err := v.Pulls()
 	v.first = pulls == 0
@@ -74,9 +84,8 @@ func (v *versions) keep() error {
 // outdated takes those rows of a page out that are of records of which something
 // newer was seen, and notes the others.
 func (r *run) outdated(j *job) error {
-	j.pushes = pushCounts{}
 	clear(j.late)
-	if r.versions.Versions == nil {
+	if r.versions.Versions == nil || r.versions.rows != nil {
 		return nil
 	}
 	for item := range j.page.Records {

@@ -115,10 +115,8 @@ func (s *Service) Unready(ctx context.Context) string {
 	switch {
 	case err != nil:
 		return fmt.Sprintf("the store cannot store: %v", err)
-	case !status.Ready && len(status.Problems) > 0:
-		return "the store cannot store: " + status.Problems[0]
-	case !status.Ready:
-		return "the store cannot store"
+	case !status.Ready: // which of the problems is the cause, nobody says
+		return strings.TrimSuffix("the store cannot store: "+strings.Join(status.Problems, "; "), ": ")
 	}
 	return ""
 }

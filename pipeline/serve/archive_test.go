@@ -195,22 +195,21 @@ func TestFoldersDiffer(t *testing.T) {
 		h.mapping("m", "pushed only")
 		a, _, endA := h.node("a")
 		time.Sleep(5 * time.Second)
-		before := h.dir
-		h.dir = t.TempDir()
-		h.mapping("m", "pushed only, and newer")
-		b, _, endB := h.node("b")
+		other := newHouse(t)
+		other.engine = h.engine
+		other.mapping("m", "pushed only, and newer")
+		b, _, endB := other.node("b")
 		time.Sleep(30 * time.Second)
 		for _, s := range []*Service{a, b} {
 			if c := h.client(s, "m.yaml"); c.State != Wrong || c.Why != "node b has it in another version than node a, which runs it" {
 				t.Errorf("it is %s: %s", c.State, c.Why)
 			}
 		}
-		h.mapping("m", "pushed only")
+		other.mapping("m", "pushed only")
 		time.Sleep(30 * time.Second)
-		if c := h.client(b, "m.yaml"); c.State != Healthy {
+		if c := other.client(b, "m.yaml"); c.State != Healthy {
 			t.Errorf("it is %s: %s", c.State, c.Why)
 		}
-		h.dir = before
 		check(t, endA())
 		check(t, endB())
 	})

@@ -60,6 +60,25 @@ func (b *batches) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (b *batches) len() int { b.mu.Lock(); defer b.mu.Unlock(); return len(b.rows) }
 
+// times is how often a row came.
+func (b *batches) times(id string) int { b.mu.Lock(); defer b.mu.Unlock(); return b.rows[id] }
+
+// assertOnce is that no row came more than once, and none that is too large. What a
+// serve that was killed had sent may be taken still.
+func (b *batches) assertOnce(t *testing.T, people int) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, times := range b.rows {
+		if times != 1 || id == "large" {
+			t.Errorf("%s came %d times", id, times)
+		}
+	}
+	if b.most < 2 || b.most > people {
+		t.Errorf("the largest request has %d rows", b.most)
+	}
+}
+
 // A batch that is larger than what can be kept goes in parts, and a row that is too
 // large alone is a reject: the others are delivered, each once, however often serve is
 // killed over it.
@@ -97,14 +116,7 @@ func TestServeSplitsWhatIsTooLarge(t *testing.T) {
 	if code := s.stop(); code != exitDone {
 		t.Errorf("exit code %d\n%s", code, s.stderr)
 	}
-	for id, times := range receiver.rows {
-		if times != 1 || id == "large" {
-			t.Errorf("%s came %d times", id, times)
-		}
-	}
-	if receiver.most < 2 || receiver.most > people {
-		t.Errorf("the largest request has %d rows", receiver.most)
-	}
+	receiver.assertOnce(t, people)
 	rows, _ := os.ReadFile(filepath.Join(dir, "out.csv"))
 	if n := strings.Count(string(rows), "\n"); n != 1+people+1 || strings.Contains(string(rows), "large") {
 		t.Errorf("the file has %d lines", n)
@@ -117,8 +129,8 @@ func TestServeSplitsWhatIsTooLarge(t *testing.T) {
 
 	// Without serve nothing has to be kept.
 	replay, said := process(t, dir, "rejects", "clients/acme.yaml", "--replay")
-	if err := replay.Run(); err != nil || receiver.rows["large"] != 1 || !s.has("out.csv", "\nlarge,")() {
-		t.Errorf("%v, it came %d times\n%s", err, receiver.rows["large"], said)
+	if err := replay.Run(); err != nil || receiver.times("large") != 1 || !s.has("out.csv", "\nlarge,")() {
+		t.Errorf("%v, it came %d times\n%s", err, receiver.times("large"), said)
 	}
 	assertRejected(t, dir)
 }

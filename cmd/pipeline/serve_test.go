@@ -58,28 +58,37 @@ func putFile(t *testing.T, dir, name, text string) {
 // startServe starts serve, and returns when the mappings are loaded.
 func startServe(t *testing.T, dir string, args ...string) *serving {
 	t.Helper()
+	s, err := beginServe(t, dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// beginServe is startServe for where the test cannot be ended: beside it.
+func beginServe(t *testing.T, dir string, args ...string) (*serving, error) {
 	cmd, stderr := process(t, dir, append([]string{"serve", "clients", "--listen", "127.0.0.1:0"}, args...)...)
 	s := &serving{Cmd: cmd, t: t, dir: dir, stderr: stderr, client: http.DefaultClient}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	lines := bufio.NewReader(out)
 	for !strings.HasSuffix(s.greets, "ctrl-c ends it\n") {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			_ = cmd.Wait()
-			t.Fatalf("serve ended: %v\n%s%s", err, s.greets, stderr)
+			return nil, fmt.Errorf("serve ended: %w\n%s%s", err, s.greets, stderr)
 		}
 		s.greets += line
 		if _, address, found := strings.Cut(line, " on http"); found {
 			s.url = "http" + strings.TrimSpace(address)
 		}
 	}
-	return s
+	return s, nil
 }
 
 // push posts a body to the hook. The status is 0 where nobody answered.

@@ -6,6 +6,7 @@ package main
 // a cluster of three, a flipped bit on one of them is found and healed.
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -58,12 +59,15 @@ func (c trio) run(args ...string) (code int, said string) {
 // serve starts nodes at the same time: each waits for the others.
 func (c trio) serve(nodes ...string) []*serving {
 	c.t.Helper()
-	all := make([]*serving, len(nodes))
+	all, errs := make([]*serving, len(nodes)), make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, node := range nodes {
-		wg.Go(func() { all[i] = startServe(c.t, c.dir, append(c.flags(node), "--state", node)...) })
+		wg.Go(func() { all[i], errs[i] = beginServe(c.t, c.dir, append(c.flags(node), "--state", node)...) })
 	}
 	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		c.t.Fatal(err)
+	}
 	return all
 }
 

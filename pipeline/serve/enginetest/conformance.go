@@ -82,16 +82,21 @@ func (s suite) append(t *testing.T, log engine.Log, topic string, m engine.Messa
 
 func (s suite) read(t *testing.T, log engine.Log, topic string, after uint64) []engine.Message {
 	t.Helper()
-	var all []engine.Message
-	err := s.e.Read(background(t), log, topic, after, func(m engine.Message) error {
-		m.Body, m.Header = bytes.Clone(m.Body), maps.Clone(m.Header)
-		all = append(all, m)
-		return nil
-	})
+	all, err := s.tryRead(t, log, topic, after)
 	if err != nil {
 		t.Fatalf("read: %v", err)
 	}
 	return all
+}
+
+// tryRead is read for where the test cannot be ended: beside it.
+func (s suite) tryRead(t *testing.T, log engine.Log, topic string, after uint64) (all []engine.Message, err error) {
+	err = s.e.Read(background(t), log, topic, after, func(m engine.Message) error {
+		m.Body, m.Header = bytes.Clone(m.Body), maps.Clone(m.Header)
+		all = append(all, m)
+		return nil
+	})
+	return all, err
 }
 
 func ids(all []engine.Message) (ids []string) {
@@ -497,7 +502,11 @@ func (s suite) concurrent(t *testing.T) {
 	}
 	wg.Go(func() {
 		for seen := 0; seen < writers/2*each && !t.Failed(); {
-			all := s.read(t, engine.Inbox, topic(t), 0)
+			all, err := s.tryRead(t, engine.Inbox, topic(t), 0)
+			if err != nil {
+				t.Errorf("read: %v", err)
+				return
+			}
 			if len(all) < seen {
 				t.Errorf("there were %d messages, now %d", seen, len(all))
 			}

@@ -285,7 +285,7 @@ func natsServers(t *testing.T, n int, syncAlways bool) (clients string, monitors
 		}
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(10 * time.Second) {
+		if !s.ReadyForConnections(startWithin) {
 			t.Fatal("the server does not start")
 		}
 		urls = append(urls, s.ClientURL())

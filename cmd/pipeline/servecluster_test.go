@@ -64,6 +64,9 @@ func (c trio) serve(nodes ...string) []*serving {
 		wg.Go(func() { all[i] = startServe(c.t, c.dir, append(c.flags(node), "--state", node)...) })
 	}
 	wg.Wait()
+	if c.t.Failed() {
+		c.t.FailNow() // one of them does not serve
+	}
 	return all
 }
 

@@ -87,11 +87,11 @@ func TestDoctorPortTaken(t *testing.T) {
 
 func TestDoctorOnline(t *testing.T) {
 	t.Setenv("PIPELINE_ACME_TOKEN", "canary")
-	var date string
+	var date func() string // when it is asked: doctor looks at other things before
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
-		w.Header().Set("Date", date)
+		w.Header().Set("Date", date())
 	}))
 	defer server.Close()
 	dir := clientFolder(t, server.URL+"/v2")
@@ -104,10 +104,10 @@ func TestDoctorOnline(t *testing.T) {
 		{-30 * time.Second, exitDone, "warn   clock        it differs from that of " + server.URL + " by "},
 		{time.Hour, exitFailed, "wrong  clock        it differs from that of " + server.URL + " by "},
 	} {
-		date = time.Now().Add(test.off).UTC().Format(http.TimeFormat)
+		date = func() string { return time.Now().Add(test.off).UTC().Format(http.TimeFormat) }
 		hears(t, examine(t, test.code, dir, "--online"), test.want)
 	}
-	date = "soon"
+	date = func() string { return "soon" }
 	hears(t, examine(t, exitDone, dir, "--online"), "answers, and does not say what time it is")
 	if len(asked) != 4 || asked[0] != "HEAD / " {
 		t.Errorf("%q", asked) // one call each, without the token

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
 	"pipeline/pipeline/serve/jetstream"
 )
 
@@ -88,16 +88,8 @@ func TestEngineMigrate(t *testing.T) {
 	dir, home := served(t, 3), t.TempDir()
 	certs := filepath.Join(home, "certs")
 	var nodes []string
-	for _, name := range []string{"a", "b", "c"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		nodes = append(nodes, name+"="+l.Addr().String())
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for i, address := range enginetest.Free(t, 3) {
+		nodes = append(nodes, []string{"a", "b", "c"}[i]+"="+address.String())
 	}
 	cluster := strings.Join(nodes, ",")
 	if code, said := command(t, t.Context(), "pipeline engine certs "+cluster+" --out "+certs); code != exitDone || strings.Count(said, "\n") != 8 {

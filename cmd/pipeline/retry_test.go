@@ -239,7 +239,9 @@ func killedRetry(t *testing.T, random *rand.Rand, sink, rejects string, args []s
 		first = append(first, record(id, email))
 	}
 	c.set(first...)
+	began := time.Now()
 	pipeline(3, "run", "m.yaml")
+	whole := time.Since(began) // of a run that is let be, on this machine
 	rewrite(t, dir, "lower(email)", `'lower(id == 6 ? email : email ?? "mended")'`)
 	want, nine := 30, "9,anew"
 	c.set(record(9, "anew"), record(31, "e"))
@@ -251,7 +253,7 @@ func killedRetry(t *testing.T, random *rand.Rand, sink, rejects string, args []s
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		kill := time.AfterFunc(time.Duration(4000+random.IntN(12000+2000*tries))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		kill := time.AfterFunc(whole/8+time.Duration(random.Int64N(int64(whole)*int64(8+tries)/16)), func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		if kill.Stop(); cmd.ProcessState.Exited() {
 			if code := cmd.ProcessState.ExitCode(); code != exitRejected {

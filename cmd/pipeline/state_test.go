@@ -107,6 +107,7 @@ func TestStateRewind(t *testing.T) {
 	if said := pipeline(3, "run", "m.yaml"); strings.Contains(said, "starting over") {
 		t.Error(said)
 	}
+	c.Close() // waits for what the killed process asked
 	if want := fmt.Sprint(time.Date(2020, 1, 31, 0, 0, 0, 0, time.UTC).UnixMilli()); c.since != want {
 		t.Errorf("the run after it asked for what changed since %s, want %s", c.since, want)
 	}
@@ -145,6 +146,7 @@ func TestStateAfterARunThatGotNothing(t *testing.T) {
 	pipeline(3, "run", "m.yaml", "--replay")
 	pipeline(0, "state", "rewind", "m.yaml", "--yes", "--to", "2020-01-31T00:00:00Z")
 	pipeline(3, "run", "m.yaml")
+	c.Close() // waits for what the killed process asked
 	if want := fmt.Sprint(time.Date(2020, 1, 31, 0, 0, 0, 0, time.UTC).UnixMilli()); c.since != want {
 		t.Errorf("the run asked for what changed since %s, want %s", c.since, want)
 	}

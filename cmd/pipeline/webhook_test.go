@@ -186,6 +186,7 @@ func TestKilledDeliveriesGoOn(t *testing.T) {
 				if err := third.Run(); err != nil || !strings.Contains(said.String(), strconv.Itoa(test.people)+" unchanged and not sent again") {
 					t.Fatalf("%v\n%s", err, said)
 				}
+				a.Close() // waits for what the killed process asked: it may be answered only now
 				if len(a.has) != test.people || a.doubled > test.again {
 					t.Errorf("%d people arrived, want %d; %d came again", len(a.has), test.people, a.doubled)
 				}

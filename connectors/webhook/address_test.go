@@ -240,7 +240,7 @@ func TestNothingIsTold(t *testing.T) {
 		conn.Close()
 	}))
 	defer server.Close()
-	p, errs := compile(decoded(pipeline.Options{"url": server.URL + "/x?token=canary-query", "headers": map[string]string{"X-Token": "canary-token"}, "timeout": int64(1)}))
+	p, errs := compile(decoded(pipeline.Options{"url": server.URL + "/x?token=canary-query", "headers": map[string]string{"X-Token": "canary-token"}}))
 	if errs != nil {
 		t.Fatal(errs)
 	}

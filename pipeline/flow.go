@@ -217,7 +217,9 @@ func (r *run) write(ctx context.Context, j *job) error {
 	}
 	if r.o.Progress != nil {
 		rep.FromTape = int(r.kept.hits.Load())
-		r.o.Progress(*rep)
+		now := *rep
+		now.Causes = slices.Clone(rep.Causes) // they are counted on
+		r.o.Progress(now)
 	}
 	if r.tooManyAre(rep.Rejected) {
 		return r.tooMany(fmt.Sprint(r.plan.rejects.maxCount))

@@ -224,6 +224,32 @@ sinks: [a: ]
 	}
 }
 
+// A report that was told is not counted on: whoever was told may still read it.
+func TestProgressIsNotChanged(t *testing.T) {
+	plan := compile(t, `
+version: 1
+source: {test: }
+fields: {id: {value: id, type: integer, required: true}}
+sinks: [a: ]
+`, registry(map[string]*memorySink{"a": {}}), nil)
+	page := []string{`{"id": 1}`, `{"id": "x"}`, `{}`}
+	var told []pipeline.Report
+	_, err := plan.Run(t.Context(), pipeline.RunOptions{World: &pipeline.World{OutDir: t.TempDir()}, Source: &pagesSource{pages: [][]string{page, page, page}},
+		AnyRejects: true, Progress: func(r pipeline.Report) { told = append(told, r) }})
+	if err != nil || len(told) != 3 {
+		t.Fatalf("told %d times: %v", len(told), err)
+	}
+	for i, r := range told {
+		sum := 0
+		for _, c := range r.Causes {
+			sum += c.Count
+		}
+		if r.Rejected != 2*(i+1) || sum != r.Rejected {
+			t.Errorf("after page %d: %d rejects, of which the causes say %d", i+1, r.Rejected, sum)
+		}
+	}
+}
+
 // What is durable comes first, for all sinks, and what failed leaves nothing.
 func TestCommitIsAllOrNothing(t *testing.T) {
 	full := errors.New("disk full")

@@ -80,7 +80,7 @@ func (e *Engine) watch() {
 	e.stop = stop
 	e.audits.Go(func() {
 		for {
-			if _, err := e.audit(ctx, time.Now().Add(-scrubAgain), scrubMost); err != nil && ctx.Err() == nil {
+			if _, err := e.audit(ctx, scrubAgain, scrubMost); err != nil && ctx.Err() == nil {
 				e.log.Warn("engine: audit", "error", err)
 				e.last.Store(&Report{At: time.Now().UTC(), Mode: e.mode, Problems: []string{"the audit could not be made: " + err.Error()}})
 			}
@@ -96,17 +96,19 @@ func (e *Engine) watch() {
 // Audit reads all of this node's blocks, and compares the copies of all nodes as they
 // last said that they are.
 func (e *Engine) Audit(ctx context.Context) (Report, error) {
-	return e.audit(ctx, time.Now(), 1<<62)
+	return e.audit(ctx, 0, 1<<62)
 }
 
-func (e *Engine) audit(ctx context.Context, before time.Time, most int64) (Report, error) {
+// audit is one at a time. Blocks that were read within fresh are not read again.
+func (e *Engine) audit(ctx context.Context, fresh time.Duration, most int64) (Report, error) {
 	e.auditing.Lock()
 	defer e.auditing.Unlock()
-	r := Report{At: time.Now().UTC(), Mode: e.mode}
+	now := time.Now()
+	r := Report{At: now.UTC(), Mode: e.mode}
 	if e.mode == External {
 		return r, e.auditExternal(ctx, &r)
 	}
-	here, read, err := e.look(ctx, before, most)
+	here, read, err := e.look(ctx, now.Add(-fresh), most)
 	if err != nil {
 		return r, err
 	}

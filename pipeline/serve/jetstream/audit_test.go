@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"pipeline/pipeline/serve/engine"
@@ -91,6 +92,25 @@ func TestAuditFindsNothingWrong(t *testing.T) {
 	for _, l := range status.Logs {
 		if l.Log == engine.Events && (l.Messages != 80 || len(l.Copies) != 1 || l.Copies[0] != engine.CopyStatus{Node: "embedded", Messages: 80}) {
 			t.Errorf("%+v", l)
+		}
+	}
+}
+
+// An audit that waits for another one reads all the same.
+func TestAuditsAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	e := open(t, Config{Most: small})
+	fill(t, e, engine.Events, "acme", 80)
+	var wg sync.WaitGroup
+	reports := make([]Report, 4)
+	errs := make([]error, len(reports))
+	for i := range reports {
+		wg.Go(func() { reports[i], errs[i] = e.Audit(t.Context()) })
+	}
+	wg.Wait()
+	for i, r := range reports {
+		if errs[i] != nil || r.Read != reports[0].Read || r.Read < 32<<10 {
+			t.Errorf("%d bytes read: %v", r.Read, errs[i])
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (n NodeReport) stream(name string) (CopyReport, bool) {
 func (e *Engine) watch() {
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.audits.Go(func() {
+	e.watches.Go(func() {
 		for {
 			if _, err := e.audit(ctx, scrubAgain, scrubMost); err != nil && ctx.Err() == nil {
 				e.log.Warn("engine: audit", "error", err)

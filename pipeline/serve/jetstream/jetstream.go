@@ -77,7 +77,7 @@ type Engine struct {
 	closed atomic.Bool
 	opened time.Time
 
-	audits         sync.WaitGroup     // the minute's audit
+	watches        sync.WaitGroup     // the minute's audit, and who looks for other nodes
 	stopNeighbours context.CancelFunc // nil: nobody looks for other nodes
 	stop           context.CancelFunc
 	auditing       sync.Mutex // one at a time
@@ -252,11 +252,11 @@ func (e *Engine) Close(context.Context) error {
 	}
 	if e.stop != nil {
 		e.stop()
-		e.audits.Wait()
 	}
 	if e.stopNeighbours != nil {
 		e.stopNeighbours()
 	}
+	e.watches.Wait()
 	if e.server != nil {
 		e.stepDown()
 	}

@@ -64,7 +64,7 @@ func (e *Engine) serve() error {
 	if said.neighbours != nil {
 		var ctx context.Context
 		ctx, e.stopNeighbours = context.WithCancel(context.Background())
-		go said.neighbours.watch(ctx, e.server)
+		e.watches.Go(func() { said.neighbours.watch(ctx, e.server) })
 	}
 	if !e.server.JetStreamEnabled() {
 		return fmt.Errorf("start the store in %s: %w", c.Dir, said.why())

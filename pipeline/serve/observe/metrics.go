@@ -112,10 +112,11 @@ const lookTime = 5 * time.Second
 func (m *Metrics) Write(ctx context.Context, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
+	engine, clients := m.engine(ctx), m.clients(ctx) // before what waits is counted, which may take all the time there is
 	families := []*family{m.runs, m.runSeconds, m.records, m.calls, m.callSeconds, m.waited, m.most, m.hooks, m.deliveries, m.deliverySeconds}
 	families = append(families, m.waiting(ctx)...)
-	families = append(families, m.clients(ctx)...)
-	families = append(families, m.engine(ctx)...)
+	families = append(families, clients...)
+	families = append(families, engine...)
 	families = append(families, process(m.o.Version)...)
 	return writeAll(w, families)
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,7 +68,10 @@ type status struct {
 	err error
 }
 
-func (s status) Status(context.Context) (engine.Status, error) {
+func (s status) Status(ctx context.Context) (engine.Status, error) {
+	if ctx.Err() != nil {
+		return engine.Status{}, ctx.Err()
+	}
 	return engine.Status{Mode: "cluster", Ready: true, Problems: []string{"a"}, Free: 1 << 30,
 		Nodes: []engine.NodeStatus{{Name: "a", Here: true, Online: true}, {Name: "b"}},
 		Logs:  []engine.LogStatus{{Log: engine.Inbox, Messages: 3, Bytes: 100, Most: 1 << 30, Copies: []engine.CopyStatus{{Node: "b", Missing: 2}}}}}, s.err
@@ -124,6 +128,26 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is not there", name)
 		}
 	}
+}
+
+// Where what waits takes long to be counted, nothing else is said to be ill.
+func TestSlowCount(t *testing.T) {
+	m := filled(t, status{})
+	synctest.Test(t, func(t *testing.T) {
+		m.o.Waiting = func(ctx context.Context) (inbox, outbox map[string]int) {
+			<-ctx.Done()
+			return map[string]int{"acme": 7}, nil
+		}
+		var got strings.Builder
+		if err := m.Write(t.Context(), &got); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"pipeline_engine_ready 1\n", `pipeline_client_state{mapping="acme",state="ill"} 1`, `pipeline_inbox_waiting{mapping="acme"} 7`} {
+			if !strings.Contains(got.String(), line) {
+				t.Errorf("%s is not there:\n%s", line, got.String())
+			}
+		}
+	})
 }
 
 // TestPromtool has the tool of Prometheus judge what it would be given. PROMTOOL is

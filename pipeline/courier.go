@@ -68,6 +68,17 @@ func (p *Plan) SinkNames() []string {
 	return names
 }
 
+// RowSinks are the names of those that take rows one by one.
+func (p *Plan) RowSinks() []string {
+	var names []string
+	for i := range p.sinks {
+		if p.sinks[i].connector.Rows {
+			names = append(names, p.sinkName(i))
+		}
+	}
+	return names
+}
+
 // sinkName is the name of sink i.
 func (p *Plan) sinkName(i int) string {
 	name, n := p.sinks[i].connector.Name, 1

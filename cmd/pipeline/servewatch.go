@@ -216,11 +216,8 @@ const maxWaiting = 1000
 
 // Waiting implements serve.Deliveries.
 func (d *deliveries) Waiting(ctx context.Context, m srv.Mapping) (int, error) {
-	if len(m.Plan.RowTargets()) == 0 {
-		return 0, nil
-	}
 	waiting := 0
-	for _, sink := range m.Plan.SinkNames() {
+	for _, sink := range m.Plan.RowSinks() {
 		n, err := d.Undelivered(ctx, m.Plan.Name(), sink, maxWaiting)
 		if err != nil {
 			return 0, err

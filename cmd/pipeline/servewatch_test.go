@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"pipeline/connectors"
+	"pipeline/connectors/rest"
+	"pipeline/pipeline"
+	srv "pipeline/pipeline/serve"
+	"pipeline/pipeline/serve/deliver"
+	"pipeline/pipeline/serve/engine"
+	"pipeline/pipeline/serve/enginetest"
+)
+
+// readings counts the messages that are read from an engine.
+type readings struct {
+	engine.Engine
+	n int
+}
+
+func (r *readings) Read(ctx context.Context, log engine.Log, topic string, after uint64, yield func(engine.Message) error) error {
+	return r.Engine.Read(ctx, log, topic, after, func(m engine.Message) error {
+		r.n++
+		return yield(m)
+	})
+}
+
+// What waits for a sink of rows is read to be counted, and nothing is read for a file:
+// no request is for it, so that all there are would be looked through, each time.
+func TestWaitingReadsWhatWaits(t *testing.T) {
+	parsed, diags := pipeline.Parse("m.yaml", []byte(`
+version: 1
+name: m
+source: {webhook: {path: "/hooks/m-0123456789abcdef0123456789abcdef"}}
+key: [id]
+fields: {id: id}
+sinks:
+  - csv: {path: out.csv, mode: merge}
+  - webhook: {url: "http://127.0.0.1:1/"}
+`))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	plan, diags := parsed.Compile(pipeline.Setup{Registry: connectors.All(rest.New()), Files: &pipeline.Files{Read: os.ReadFile}})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	e := &readings{Engine: enginetest.NewMemory()}
+	d := &deliveries{Deliveries: &deliver.Deliveries{Engine: e}}
+	const requests = 50
+	for i := range requests {
+		if err := d.Outbox("m").Put(t.Context(), pipeline.Request{Sink: "webhook", ID: fmt.Sprint(i), Body: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := d.Waiting(t.Context(), srv.Mapping{Plan: plan}); n != requests || e.n != requests || err != nil {
+		t.Errorf("%d wait, and %d were read for it (%v), want %d", n, e.n, err, requests)
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"testing"
@@ -11,22 +10,8 @@ import (
 	"pipeline/pipeline"
 	srv "pipeline/pipeline/serve"
 	"pipeline/pipeline/serve/deliver"
-	"pipeline/pipeline/serve/engine"
 	"pipeline/pipeline/serve/enginetest"
 )
-
-// readings counts the messages that are read from an engine.
-type readings struct {
-	engine.Engine
-	n int
-}
-
-func (r *readings) Read(ctx context.Context, log engine.Log, topic string, after uint64, yield func(engine.Message) error) error {
-	return r.Engine.Read(ctx, log, topic, after, func(m engine.Message) error {
-		r.n++
-		return yield(m)
-	})
-}
 
 // What waits for a sink of rows is read to be counted, and nothing is read for a file:
 // no request is for it, so that all there are would be looked through, each time.
@@ -48,7 +33,7 @@ sinks:
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	e := &readings{Engine: enginetest.NewMemory()}
+	e := &enginetest.Readings{Engine: enginetest.NewMemory()}
 	d := &deliveries{Deliveries: &deliver.Deliveries{Engine: e}}
 	const requests = 50
 	for i := range requests {
@@ -56,7 +41,7 @@ sinks:
 			t.Fatal(err)
 		}
 	}
-	if n, err := d.Waiting(t.Context(), srv.Mapping{Plan: plan}); n != requests || e.n != requests || err != nil {
-		t.Errorf("%d wait, and %d were read for it (%v), want %d", n, e.n, err, requests)
+	if n, err := d.Waiting(t.Context(), srv.Mapping{Plan: plan}); n != requests || e.N != requests || err != nil {
+		t.Errorf("%d wait, and %d were read for it (%v), want %d", n, e.N, err, requests)
 	}
 }

@@ -11,24 +11,11 @@ import (
 	"pipeline/pipeline/serve/enginetest"
 )
 
-// readings counts the messages that are read from an engine.
-type readings struct {
-	engine.Engine
-	n int
-}
-
-func (r *readings) Read(ctx context.Context, log engine.Log, topic string, after uint64, yield func(engine.Message) error) error {
-	return r.Engine.Read(ctx, log, topic, after, func(m engine.Message) error {
-		r.n++
-		return yield(m)
-	})
-}
-
 // TestBacklogCounts holds counts against those from the start, and each push is read
 // for them once, but where the place of the runs went back.
 func TestBacklogCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := &readings{Engine: enginetest.NewMemory()}
+		r := &enginetest.Readings{Engine: enginetest.NewMemory()}
 		var b backlog
 		var seqs []uint64
 		place, pushed, again := 0, 0, 0 // of seqs; again is how many may be read once more
@@ -57,8 +44,8 @@ func TestBacklogCounts(t *testing.T) {
 				if n, err := b.count(context.Background(), r, "acme", after); n != len(seqs)-place || err != nil {
 					t.Fatalf("%d wait (%v), want %d", n, err, len(seqs)-place)
 				}
-				if r.n > len(seqs)+again {
-					t.Fatalf("%d pushes were read to count %d", r.n, len(seqs))
+				if r.N > len(seqs)+again {
+					t.Fatalf("%d pushes were read to count %d", r.N, len(seqs))
 				}
 			case 3:
 				if rapid.IntRange(0, 9).Draw(t, "rarely") == 0 { // an older state is taken over
